@@ -1,0 +1,334 @@
+"""The portal's limits as arithmetic: from what it said to how much may be sent now, or how long to wait.
+
+No clock, no sleep, no socket here: every `now` is seconds on one clock that never goes back, handed in.
+Sources: PORTAL.md 4.1 (request bucket), 4.2 (operating budget), 7 (the 60 s cut and the cost of a kill).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+#: How long a blocked method stays blocked when the portal did not tell (PORTAL.md 4.2).
+UNKNOWN_RESET = 300.0
+#: Calls in the batch that goes first after a reset, or while the cost of a call is unknown.
+SMALL_BATCH = 10
+_FASTEST_RECHECK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRate:
+    """A leaky bucket: `burst` requests at once, `per_second` flowing out."""
+
+    burst: float
+    per_second: float
+
+
+ORDINARY_RATE = RequestRate(50, 2)
+ENTERPRISE_RATE = RequestRate(250, 5)
+
+
+def rate_of(licence: str | None) -> RequestRate | None:
+    """The bucket of a licence name such as ru_std or ru_ent250; None: no limit, as self-hosted portals have it."""
+    name = (licence or "").lower()
+    if name.endswith("selfhosted"):
+        return None
+    family = name.split("_", 1)[-1]
+    return ENTERPRISE_RATE if family.startswith("ent") else ORDINARY_RATE
+
+
+class RequestPace:
+    """How fast requests may go: halved when the portal says "too many", then slowly back (additive increase)."""
+
+    _LOWEST = 1 / 16
+    _STEP = 1 / 16
+    _CALM = 10
+
+    def __init__(self, rate: RequestRate) -> None:
+        self._rate = rate
+        self._factor = 1.0
+        self._calm = 0
+
+    def __repr__(self) -> str:
+        return f"<RequestPace {self.per_second:g}/s of {self._rate.per_second:g}/s>"
+
+    @property
+    def burst(self) -> float:
+        return self._rate.burst
+
+    @property
+    def per_second(self) -> float:
+        return self._rate.per_second * self._factor
+
+    def refused(self) -> None:
+        self._factor = max(self._LOWEST, self._factor / 2)
+        self._calm = 0
+
+    def accepted(self) -> bool:
+        """One more request went through. True: the rate has just changed."""
+        self._calm += 1
+        if self._factor >= 1.0 or self._calm < self._CALM:
+            return False
+        self._calm = 0
+        self._factor = min(1.0, self._factor + self._STEP)
+        return True
+
+
+@dataclass(slots=True)
+class Charge:
+    """One request's calls, by method, as far as the counters may not show them yet."""
+
+    units: dict[str, float]
+    started: float
+    ended: float = inf
+
+    @property
+    def in_flight(self) -> bool:
+        return self.ended == inf
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one answer said about a method's counter: at its first call, and how it grew until its last."""
+
+    operating: float
+    growth: float = 0.0
+    #: Calls over which `growth` was seen.
+    grown_over: int = 0
+    #: Seconds until the oldest part leaves the window. None: not told.
+    reset_in: float | None = None
+
+
+@dataclass(slots=True)
+class Gauge:
+    """One method's operating counter: the last reading, and what we sent that it may not show.
+
+    The portal stores a request's cost when the request ends, and what a call shows leaves out calls under 0.1 s
+    (PORTAL.md 4.2). So a reading is true for the moment its request *began*, and every charge that ended
+    before that moment is inside it; all others are added here, at the learned cost of a unit.
+    """
+
+    limit: float
+    share: float
+    reading: float | None = None
+    as_of: float = -inf
+    #: When the oldest part of the reading leaves the window; after that the reading is stale.
+    reset_at: float | None = None
+    paused_until: float = -inf
+    #: Seconds of server time a unit costs. None: not known yet.
+    cost: float | None = None
+    measured: bool = False
+    charges: list[Charge] = field(default_factory=list)
+
+    def pending(self, method: str) -> float:
+        return sum(charge.units[method] for charge in self.charges) * (self.cost or 0.0)
+
+    def room(self, method: str) -> float:
+        """Seconds of server time that may still be asked for."""
+        if self.reading is None:
+            return inf
+        return self.share * self.limit - self.reading - self.pending(method)
+
+    def stale(self, now: float) -> bool:
+        return self.reset_at is not None and now >= self.reset_at
+
+    def probing(self) -> bool:
+        return any(charge.in_flight and charge.started >= (self.reset_at or 0) for charge in self.charges)
+
+    def fit(self, method: str, units: float, now: float) -> float:
+        """How many of `units` may go now; 0: wait."""
+        if now < self.paused_until:
+            return 0
+        if self.reading is None:
+            return units
+        if self.stale(now) and self.room(method) < units * (self.cost or 0.0):
+            return 0 if self.probing() else min(units, SMALL_BATCH)
+        if self.cost is None:
+            return min(units, SMALL_BATCH)
+        return max(0.0, min(units, self.room(method) / max(self.cost, 1e-9)))
+
+    def wait(self, now: float) -> float:
+        """Seconds after which `fit` may say more, if no answer comes before."""
+        if now < self.paused_until:
+            return self.paused_until - now
+        if self.reset_at is not None and now < self.reset_at:
+            return self.reset_at - now
+        return UNKNOWN_RESET if not self.charges else _FASTEST_RECHECK
+
+    def read(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
+        settled = [c for c in self.charges if c.ended < charge.started]
+        self._learn(method, reading, charge, sum(c.units[method] for c in settled))
+        if charge.started >= self.as_of:
+            self.charges = [c for c in self.charges if c.ended >= charge.started]
+            self.reading, self.as_of = reading.operating, charge.started
+        self._note_reset(method, reading, now)
+
+    def _note_reset(self, method: str, reading: Reading, now: float) -> None:
+        if reading.reset_in is None:
+            self.reset_at = None
+            return
+        full = self.room(method) <= (self.cost or 0.0)
+        self.reset_at = now + max(reading.reset_in, _FASTEST_RECHECK if full else 0.0)
+
+    def _learn(self, method: str, reading: Reading, charge: Charge, settled: float) -> None:
+        if reading.grown_over and reading.growth > 0:
+            self._sample(reading.growth / reading.grown_over)
+        elif settled and self._comparable(charge) and self.reading is not None:
+            self._sample(max(0.0, reading.operating - self.reading) / settled)
+
+    def _comparable(self, charge: Charge) -> bool:
+        """Nothing left the window between the last reading and this one."""
+        return charge.started >= self.as_of and (self.reset_at is None or charge.started < self.reset_at)
+
+    def _sample(self, cost: float) -> None:
+        self.cost = cost if not self.measured or self.cost is None else (self.cost + cost) / 2
+        self.measured = True
+
+    def guess(self, cost: float) -> None:
+        """An upper bound on a unit's cost, from our own clock, until the portal's counter shows it."""
+        if not self.measured:
+            self.cost = cost
+
+    def refused(self, method: str, now: float) -> None:
+        """The portal blocked the method: wait for the reset, and learn that its limit is not above what we saw."""
+        if self.reading is not None:
+            spent = self.reading + self.pending(method)
+            self.limit = min(self.limit, max(spent, self.limit / 2))
+        known = self.reset_at is not None and self.reset_at > now
+        self.paused_until = max(self.paused_until, self.reset_at if known and self.reset_at else now + UNKNOWN_RESET)
+        self.reset_at = self.paused_until
+
+
+class OperatingBudget:
+    """Keeps `counter + predicted cost of what is in flight <= share x limit` for every method the portal reports."""
+
+    def __init__(self, *, limit: float, share: float) -> None:
+        self._limit, self._share = limit, share
+        self.gauges: dict[str, Gauge] = {}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{m}: {g.reading:.1f}/{g.limit:g} s" for m, g in self.gauges.items() if g.reading is not None
+        )
+        return f"<OperatingBudget {shown or 'no counter seen'}>"
+
+    def fit(self, units: Mapping[str, float], now: float) -> float:
+        """The largest share (0 to 1) of all `units` that every method's budget lets through now."""
+        return min((self._gauge(m).fit(m, wanted, now) / wanted for m, wanted in units.items() if wanted), default=1.0)
+
+    def wait(self, units: Mapping[str, float], now: float) -> float:
+        """Seconds after which `fit` may say more: the longest wait of the methods that say no now."""
+        blocked = (self._gauge(m) for m, wanted in units.items() if wanted and self._gauge(m).fit(m, wanted, now) < 1)
+        return max((gauge.wait(now) for gauge in blocked), default=0.0)
+
+    def charge(self, units: Mapping[str, float], now: float) -> Charge:
+        """Notes a request that is about to go. It must be handed to `answered`, `lost` or `cancelled`."""
+        charge = Charge({m: wanted for m, wanted in units.items() if wanted}, now)
+        for method in charge.units:
+            self._gauge(method).charges.append(charge)
+        return charge
+
+    def answered(self, charge: Charge, readings: Mapping[str, Reading], now: float) -> None:
+        charge.ended = now
+        for method in charge.units:
+            gauge = self._gauge(method)
+            if method in readings:
+                gauge.guess((now - charge.started) / charge.units[method])
+                gauge.read(method, readings[method], charge, now)
+            elif gauge.reading is None:
+                gauge.charges.remove(charge)
+
+    def lost(self, charge: Charge, now: float) -> None:
+        """No answer: what was done of it is unknown, so all of it counts until a reading shows otherwise."""
+        charge.ended = now
+
+    def cancelled(self, charge: Charge) -> None:
+        """It was certainly not executed."""
+        for method in charge.units:
+            gauge = self._gauge(method)
+            gauge.charges = [c for c in gauge.charges if c is not charge]
+
+    def refused(self, methods: Iterable[str], now: float) -> None:
+        for method in methods:
+            self._gauge(method).refused(method, now)
+
+    def _gauge(self, method: str) -> Gauge:
+        if method not in self.gauges:
+            self.gauges[method] = Gauge(self._limit, self._share)
+        return self.gauges[method]
+
+
+class BatchSize:
+    """How many kills one request takes: as many as fit `target` seconds, halved when a request breaks.
+
+    Additive increase, multiplicative decrease on the ceiling; below it the measured seconds per kill decide.
+    """
+
+    def __init__(self, *, target: float, largest: int) -> None:
+        self._target, self._largest = target, largest
+        self._ceiling = float(min(largest, max(1.0, target)))
+        #: Seconds per kill by our own clock, the way there and back included. None: not measured yet.
+        self.seconds_each: float | None = None
+
+    def __repr__(self) -> str:
+        return f"<BatchSize {self.now} of {self._largest}>"
+
+    @property
+    def now(self) -> int:
+        # Before the first measure a kill is taken to last a second: far from the portal's cut at 60 s.
+        each = self.seconds_each if self.seconds_each is not None else 1.0
+        fits = self._target / each if each > 0 else float(self._largest)
+        return max(1, int(min(self._largest, self._ceiling, fits)))
+
+    def predicted(self, count: int) -> float:
+        return count * (self.seconds_each if self.seconds_each is not None else 1.0)
+
+    def answered(self, count: int, seconds: float) -> None:
+        """A request of `count` kills was answered after `seconds`."""
+        if count < 1:
+            return
+        each = seconds / count
+        first = self.seconds_each is None
+        self.seconds_each = each if self.seconds_each is None else 0.7 * self.seconds_each + 0.3 * each
+        step = self._largest if first else max(1.0, count / 2)
+        self._ceiling = min(float(self._largest), self._ceiling + step)
+
+    def broke(self, count: int) -> None:
+        """A request of `count` kills broke: 5xx, time-out, no answer."""
+        self._ceiling = max(1.0, min(self._ceiling, count) / 2)
+
+
+class Concurrency:
+    """How many requests are in flight: slow start, then back off when the portal itself gets slower.
+
+    A delay-based congestion window as in TCP Vegas: each answer adds one while a kill takes no longer than
+    `slowdown` times the best seen; beyond that the window shrinks by a quarter, once per window.
+    """
+
+    def __init__(self, *, start: int = 2, largest: int = 16, slowdown: float = 1.5) -> None:
+        self._largest, self._slowdown = largest, slowdown
+        self._window = float(min(start, largest))
+        self._best: float | None = None
+        self._since_cut = 0
+
+    def __repr__(self) -> str:
+        return f"<Concurrency {self.now} of {self._largest}>"
+
+    @property
+    def now(self) -> int:
+        return max(1, int(self._window))
+
+    def answered(self, count: int, seconds: float) -> None:
+        """A request of `count` kills took `seconds`."""
+        each = seconds / max(1, count)
+        self._since_cut += 1
+        if self._best is None or each < self._best:
+            self._best = each
+        if each <= self._slowdown * self._best:
+            self._window = min(float(self._largest), self._window + 1)
+        elif self._since_cut > self._window:
+            self._window = max(1.0, self._window * 0.75)
+            self._since_cut = 0
+
+    def broke(self) -> None:
+        self._window = max(1.0, self._window / 2)
+        self._since_cut = 0

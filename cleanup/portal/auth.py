@@ -1,0 +1,92 @@
+"""The incoming webhook: where it comes from, what its parts are, and how its secret is kept out of every text."""
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cleanup.errors import UsageError
+
+_SHAPE = re.compile(r"/rest/(?P<user>\d+)/(?P<secret>[^/\s]+)/?")
+_MAX_FILE = 4096
+_HINT = "It looks like https://your.bitrix24.ru/rest/1/xxxxxxxxxxxxxxxx/ (Developer resources → Inbound webhook)."
+_HIDDEN = "<secret>"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An incoming webhook's address. Its repr and str never show the secret."""
+
+    scheme: str
+    #: The portal's identity: its host, with the port where it is not the default.
+    portal: str
+    user: str
+    secret: str = field(repr=False)
+
+    @property
+    def base(self) -> str:
+        return f"{self.scheme}://{self.portal}/rest/{self.user}/{self.secret}/"
+
+    def redact(self, text: str) -> str:
+        """The text without the secret, whole or percent-encoded."""
+        return text.replace(self.secret, _HIDDEN)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.portal}/rest/{self.user}/{_HIDDEN}/"
+
+
+def parse(text: str) -> Webhook:
+    """The webhook in `text`. Raises UsageError, whose message does not repeat the text: it may hold a secret."""
+    address = text.strip()
+    try:
+        parts = urlsplit(address)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        raise UsageError(f"The webhook is not an address. {_HINT}") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise UsageError(f"The webhook must begin with https:// and a host. {_HINT}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError(f"The webhook must hold nothing but scheme, host and path. {_HINT}")
+    match = _SHAPE.fullmatch(parts.path)
+    if match is None:
+        raise UsageError(f"The webhook of {host} lacks /rest/<user>/<secret>/, or has more behind it. {_HINT}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise UsageError(f"The webhook of {host} is plain http: the secret would travel readable. Use https://.")
+    default_port = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+    name = f"[{host}]" if ":" in host else host
+    portal = name if default_port else f"{name}:{port}"
+    return Webhook(parts.scheme, portal, match["user"], match["secret"])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine by its very name or number; no name is looked up."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def find(webhook_file: Path | None) -> Webhook:
+    """The webhook from `--webhook-file`, B24_WEBHOOK_FILE or B24_WEBHOOK_URL, in this order. Raises UsageError."""
+    named = webhook_file or (Path(os.environ["B24_WEBHOOK_FILE"]) if os.environ.get("B24_WEBHOOK_FILE") else None)
+    if named is not None:
+        return parse(_read(named))
+    if address := os.environ.get("B24_WEBHOOK_URL"):
+        return parse(address)
+    raise UsageError(f"No webhook: set B24_WEBHOOK_URL, or name a file by --webhook-file or B24_WEBHOOK_FILE. {_HINT}")
+
+
+def _read(path: Path) -> str:
+    try:
+        status = path.stat()
+        if path.is_file() and status.st_mode & 0o077 and status.st_uid == os.getuid():
+            raise UsageError(f"The webhook file {path} can be read by others. Run: chmod 600 {path}")
+        with path.open(encoding="utf-8") as file:
+            return file.read(_MAX_FILE)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"The webhook file {path} cannot be read: {reason}.") from error

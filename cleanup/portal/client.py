@@ -1,0 +1,474 @@
+"""What the portal can be asked and told, in our values. `Reader` cannot end anything; `Ender` is the one that can."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import stamina
+import structlog
+
+from cleanup.limits import Reading
+from cleanup.model import Action, Instance
+from cleanup.portal import refusals, wire
+from cleanup.portal.errors import (
+    AnswerLost,
+    NotExecuted,
+    OperationLimited,
+    PortalError,
+    RateLimited,
+    Unreachable,
+)
+from cleanup.portal.pacing import Pacer, Permit
+from cleanup.portal.transport import Transport
+from cleanup.portal.wire import Call, CallAnswer, CallError, Json, Parameter
+
+BATCH = "batch"
+INSTANCES = "bizproc.workflow.instances"
+TEMPLATES = "bizproc.workflow.template.list"
+METHOD_OF: Mapping[Action, str] = {
+    Action.KILL: "bizproc.workflow.kill",
+    Action.TERMINATE: "bizproc.workflow.terminate",
+}
+_PAGES_AT_ONCE = wire.BATCH_LIMIT
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Counters:
+    """Requests of this process, for the run's document."""
+
+    sent: int = 0
+    retried: int = 0
+    query_limit: int = 0
+    operation_limit: int = 0
+
+
+class Line:
+    """Sends one batch under a permit, and tells the pacer what came of it."""
+
+    def __init__(self, transport: Transport, pacer: Pacer) -> None:
+        self._transport = transport
+        self.pacer = pacer
+        self.counters = Counters()
+
+    @property
+    def portal(self) -> str:
+        return self._transport.portal
+
+    async def batch(self, calls: Sequence[Call], permit: Permit) -> list[CallAnswer]:
+        """The answers in the order of the calls. Raises PortalError for the request as a whole."""
+        self.counters.sent += 1
+        try:
+            reply = await self._transport.post(BATCH, wire.batch_body(calls))
+            document = self._accepted(reply.status, reply.document, is_json=reply.is_json, asked=_asked(calls))
+            answers = wire.batch_answers(document, len(calls))
+        except PortalError as error:
+            self._note(error, calls, permit)
+            raise
+        except wire.WireError as error:
+            lost = AnswerLost(f"{self.portal} answered {_asked(calls)} in a shape that is not a batch: {error}.")
+            self._note(lost, calls, permit)
+            raise lost from error
+        self.pacer.answered(permit, _readings(calls, answers, wire.call_answer(document)))
+        self._note_limits(calls, answers)
+        return answers
+
+    def _accepted(self, status: int, document: Json, *, is_json: bool, asked: str) -> Json:
+        error = refusals.of_reply(status, wire.error_in(document) if is_json else None, portal=self.portal, asked=asked)
+        if error is not None:
+            raise error
+        if not is_json:
+            raise AnswerLost(
+                f"{self.portal} answered {asked} with something that is not JSON (HTTP {status}), such as a web page. "
+                "Check that the webhook's address is the portal's own."
+            )
+        return document
+
+    def _note(self, error: PortalError, calls: Sequence[Call], permit: Permit) -> None:
+        if isinstance(error, RateLimited):
+            self.counters.query_limit += 1
+            self.pacer.rate_refused()
+        if isinstance(error, OperationLimited):
+            self.counters.operation_limit += 1
+            self.pacer.operation_refused({BATCH, *(call.method for call in calls)})
+        if isinstance(error, NotExecuted):
+            self.pacer.not_executed(permit)
+        else:
+            self.pacer.lost(permit)
+        _log.warning("portal.request_failed", kind=type(error).__name__, calls=len(calls), error=str(error))
+
+    def _note_limits(self, calls: Sequence[Call], answers: Sequence[CallAnswer]) -> None:
+        blocked = {call.method for call, answer in zip(calls, answers, strict=True) if is_operation_limit(answer.error)}
+        if blocked:
+            self.counters.operation_limit += 1
+            self.pacer.operation_refused(blocked)
+            _log.warning("portal.operation_limit", methods=sorted(blocked))
+
+
+def is_operation_limit(error: CallError | None) -> bool:
+    return error is not None and error.code.upper() == "OPERATION_TIME_LIMIT"
+
+
+def _asked(calls: Sequence[Call]) -> str:
+    methods = sorted({call.method for call in calls})
+    return f"a batch of {len(calls)} ({', '.join(methods[:2])}{', …' if len(methods) > 2 else ''})"
+
+
+def _readings(calls: Sequence[Call], answers: Sequence[CallAnswer], outer: CallAnswer) -> dict[str, Reading]:
+    """What the answer says about each method's counter, and about `batch` as a method of its own."""
+    meters: dict[str, list[wire.Meter]] = {}
+    for call, answer in zip(calls, answers, strict=True):
+        if answer.meter is not None:
+            meters.setdefault(call.method, []).append(answer.meter)
+    readings = {method: _reading(found) for method, found in meters.items()}
+    if outer.meter is not None:
+        readings[BATCH] = Reading(outer.meter.operating, reset_in=outer.meter.reset_in)
+    return readings
+
+
+def _reading(meters: Sequence[wire.Meter]) -> Reading:
+    first, last = meters[0], meters[-1]
+    return Reading(
+        first.operating,
+        growth=max(0.0, last.operating - first.operating),
+        grown_over=len(meters) - 1,
+        reset_in=last.reset_in,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What one batch of harmless questions tells about portal and webhook."""
+
+    administrator: bool | None
+    scopes: frozenset[str] | None
+    licence: str | None
+    kill_exists: bool | None
+    #: The portal's clock at the answer; None where it could not be read.
+    now: datetime | None
+    #: Seconds that the portal's clock is ahead of ours, half the way there and back taken off.
+    ahead: float | None
+    #: How many instances there are.
+    population: int | None
+    #: What kept the instances from being counted, for a person.
+    refusal: PortalError | None
+    round_trip: float
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of instances in ID order. `full`: more may follow."""
+
+    instances: tuple[Instance, ...]
+
+    @property
+    def full(self) -> bool:
+        return len(self.instances) >= wire.PAGE_SIZE
+
+
+class Reader:
+    """Asks the portal. Reading may be repeated, so every question is, with jitter, until a time limit."""
+
+    #: Tries and seconds until a question is given up.
+    patience: tuple[int, float] = (8, 180.0)
+
+    def __init__(self, line: Line, clock: Callable[[], datetime]) -> None:
+        self._line = line
+        self._clock = clock
+        #: PORTAL.md 2: -1 asks for no count; the oldest portals answer it with an SQL error and get 0.
+        self._start = -1
+
+    @property
+    def line(self) -> Line:
+        return self._line
+
+    @property
+    def portal(self) -> str:
+        return self._line.portal
+
+    async def ask(self, calls: Sequence[Call]) -> list[CallAnswer]:
+        """Answers in the order of the calls; a call that the portal left out was asked again until it was answered."""
+        units = {**_count(calls), BATCH: 0.05 * len(calls)}
+        attempts, seconds = self.patience
+        async for attempt in stamina.retry_context(
+            on=(AnswerLost, Unreachable), attempts=attempts, timeout=seconds, wait_initial=0.2, wait_max=20.0
+        ):
+            with attempt:
+                if attempt.num > 1:
+                    self._line.counters.retried += 1
+                return await self._ask_until_let_in(calls, units)
+        raise AssertionError("stamina returns or raises")
+
+    async def _ask_until_let_in(self, calls: Sequence[Call], units: Mapping[str, float]) -> list[CallAnswer]:
+        while True:
+            permit = await self._line.pacer.permit(units, least=0.0 if len(calls) == 1 else 1e-9)
+            permit.use(units)
+            try:
+                answers = await self._line.batch(calls, permit)
+            except (RateLimited, OperationLimited):
+                continue  # the pacer knows, and waits before the next permit
+            if any(is_operation_limit(answer.error) for answer in answers):
+                continue
+            if not all(answer.answered for answer in answers):
+                raise AnswerLost(f"{self.portal} left a part of {_asked(calls)} unanswered.")
+            return answers
+
+    async def probe(self) -> Probe:
+        """Asks who we are and what this portal can do. A missing answer is None; only a whole refusal raises."""
+        calls = [
+            Call("profile", {}),
+            Call("app.info", {}),
+            Call("scope", {}),
+            Call("method.get", {"name": METHOD_OF[Action.KILL]}),
+            Call("server.time", {}),
+            Call(INSTANCES, {"start": 0, "ORDER": {"ID": "ASC"}, "SELECT": ["ID"]}),
+        ]
+        began = time.monotonic()
+        answers = await self.ask(calls)
+        return _probe(answers, self._clock(), time.monotonic() - began, self.portal)
+
+    async def templates(self) -> dict[int, str]:
+        """Names by id, of the templates that the portal lists: robots' and deleted ones are not among them."""
+        found: dict[int, str] = {}
+        while True:
+            calls = [_template_page(max(found, default=0), index) for index in range(_PAGES_AT_ONCE)]
+            for answer in await self.ask(calls):
+                rows = [wire.template(row) for row in _rows(self._value(answer, TEMPLATES))]
+                if rows and (rows[0][0] <= max(found, default=0)):
+                    return found  # the chain bent back: its last link was short
+                found.update(rows)
+                if len(rows) < wire.PAGE_SIZE:
+                    return found
+
+    async def pages(self, after: str) -> list[Page]:
+        """Up to 50 pages of instances behind the ID `after`, in one request, as far as they can be trusted.
+
+        The pages are chained by `$result` references. Behind a short page such a reference turns into a whole list
+        (PORTAL.md 3.1), so a page counts only while IDs ascend and the page before it was full.
+        """
+        calls = [self._page(after, index) for index in range(_PAGES_AT_ONCE)]
+        answers = await self.ask(calls)
+        if self._start == -1 and _is_sql_error(answers[0].error):
+            self._start = 0
+            return await self.pages(after)
+        return _trusted(answers, after, self._value)
+
+    def _page(self, after: str, index: int) -> Call:
+        last = after if index == 0 else wire.reference(index - 1, str(wire.PAGE_SIZE - 1), "ID")
+        return Call(
+            INSTANCES,
+            {
+                "SELECT": wire.FIELDS,
+                "ORDER": {"ID": "ASC"},
+                "FILTER": {">ID": last} if last else {},
+                "start": self._start,
+            },
+        )
+
+    async def look_up(self, ids: Sequence[str]) -> dict[str, Instance]:
+        """Those of `ids` that are still running, at most 2,500 in one request."""
+        calls = [look_up_call(ids[at : at + wire.PAGE_SIZE]) for at in range(0, len(ids), wire.PAGE_SIZE)]
+        answers = await self.ask(calls)
+        found: dict[str, Instance] = {}
+        for index, answer in enumerate(answers):
+            asked = ids[index * wire.PAGE_SIZE : (index + 1) * wire.PAGE_SIZE]
+            found.update(looked_up(self._value(answer, INSTANCES), asked, self.portal))
+        return found
+
+    def _value(self, answer: CallAnswer, method: str) -> Json:
+        return value_of(answer, method, self.portal)
+
+
+def value_of(answer: CallAnswer, method: str, portal: str) -> Json:
+    """The value of a successful answer. Raises PortalError for any other."""
+    if answer.error is not None:
+        error = refusals.of_call(answer.error, portal=portal, asked=method)
+        raise error or AnswerLost(f"{portal} answered {method} with {answer.error}.")
+    if not answer.answered:
+        raise AnswerLost(f"{portal} left {method} unanswered.")
+    return answer.value
+
+
+def look_up_call(ids: Sequence[str]) -> Call:
+    """Asks for up to 50 instances by ID.
+
+    The bare ID compares by LIKE over the whole table; the range beside it keeps that on the primary key
+    (PORTAL.md 3.2 and 6). Both work in every generation, and one page holds all.
+    """
+    in_order = sorted(ids)
+    where: Mapping[str, Parameter] = {"ID": in_order, ">=ID": in_order[0], "<=ID": in_order[-1]}
+    return Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where, "start": 0})
+
+
+def looked_up(value: Json, asked: Iterable[str], portal: str) -> dict[str, Instance]:
+    """The rows of a look-up by ID. Raises AnswerLost when the portal answered another question than was asked."""
+    try:
+        found = {row.id: row for row in wire.instances(value)}
+    except wire.WireError as error:
+        raise AnswerLost(f"{portal} answered {INSTANCES} in an unknown shape: {error}.") from error
+    if not found.keys() <= set(asked):
+        # PORTAL.md 3.2: a filter that the portal does not know is dropped silently, and the list is wider.
+        raise AnswerLost(f"{portal} ignored the filter by ID of {INSTANCES}; its answer cannot be relied on.")
+    return found
+
+
+def _rows(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise AnswerLost("The portal answered with something that is not a list of templates.")
+    return value
+
+
+def _template_page(after: int, index: int) -> Call:
+    last: Parameter = after if index == 0 else wire.reference(index - 1, str(wire.PAGE_SIZE - 1), "ID")
+    return Call(TEMPLATES, {"SELECT": ["ID", "NAME"], "ORDER": {"ID": "ASC"}, "FILTER": {">ID": last}, "start": -1})
+
+
+def _trusted(answers: Sequence[CallAnswer], after: str, value: Callable[[CallAnswer, str], Json]) -> list[Page]:
+    pages: list[Page] = []
+    last = after
+    for index, answer in enumerate(answers):
+        if index and not answer.succeeded:
+            break  # a link that failed ends the chain; the next request begins behind the last good one
+        try:
+            page = Page(tuple(wire.instances(value(answer, INSTANCES))))
+        except wire.WireError as error:
+            if index:
+                break
+            raise AnswerLost(f"{INSTANCES} was answered in an unknown shape: {error}.") from error
+        if not _ascends(page, last):
+            if index:
+                break
+            raise AnswerLost(f"{INSTANCES} ignored its order or filter; such a list cannot be relied on.")
+        pages.append(page)
+        if not page.full:
+            break
+        last = page.instances[-1].id
+    return pages
+
+
+def _ascends(page: Page, last: str) -> bool:
+    for row in page.instances:
+        if row.id <= last:
+            return False
+        last = row.id
+    return True
+
+
+def _is_sql_error(error: CallError | None) -> bool:
+    return error is not None and error.code == "ERROR_CORE"
+
+
+def _count(calls: Iterable[Call]) -> dict[str, float]:
+    counted: dict[str, float] = {}
+    for call in calls:
+        counted[call.method] = counted.get(call.method, 0.0) + 1
+    return counted
+
+
+def _probe(answers: Sequence[CallAnswer], local: datetime, round_trip: float, portal: str) -> Probe:
+    profile, application, scope, method, server_time, listed = answers
+    now = wire.moment(server_time.value)
+    refusal = None
+    if listed.error is not None:
+        refusal = refusals.of_call(listed.error, portal=portal, asked=INSTANCES)
+        refusal = refusal or AnswerLost(f"{portal} answered {INSTANCES} with {listed.error}.")
+    return Probe(
+        administrator=_flag(profile.value, "ADMIN"),
+        scopes=frozenset(str(name) for name in scope.value) if isinstance(scope.value, list) else None,
+        licence=str(_get(application.value, "LICENSE") or "") or None,
+        kill_exists=_flag(method.value, "isAvailable"),
+        now=now,
+        ahead=None if now is None else (now - local).total_seconds() + round_trip / 2,
+        population=listed.total,
+        refusal=refusal,
+        round_trip=round_trip,
+    )
+
+
+def _get(value: Json, key: str) -> Json:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def _flag(value: Json, key: str) -> bool | None:
+    found = _get(value, key)
+    return found if isinstance(found, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One instance to end, and how."""
+
+    id: str
+    action: Action
+    #: The status text that terminate leaves on the workflow's record.
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAnswer:
+    """What one request of endings brought back: an answer for each ending, and the look-up that rode along."""
+
+    answers: tuple[CallAnswer, ...]
+    #: None: nothing was looked up, or its answer is of no use.
+    found: Mapping[str, Instance] | None
+    seconds: float = field(default=0.0, compare=False)
+
+
+class Ender:
+    """Ends instances. Nothing here is ever repeated: what became of a lost request is for the journal to settle."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    @property
+    def pacer(self) -> Pacer:
+        return self._line.pacer
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        return self._line.pacer.slot()
+
+    async def permit(self, wanted: int) -> tuple[Permit, int]:
+        """Waits until some of `wanted` endings may go, at least one, and says how many."""
+        permit = await self.pacer.permit(self._units(wanted, wanted), least=0.999 / wanted)
+        return permit, max(1, int(wanted * permit.share + 0.001))
+
+    def _units(self, kills: int, terminates: int) -> dict[str, float]:
+        seconds = self.pacer.size.predicted(max(kills, terminates))
+        methods = {METHOD_OF[Action.KILL]: float(kills), METHOD_OF[Action.TERMINATE]: float(terminates)}
+        return {**methods, INSTANCES: 1.0, BATCH: seconds}
+
+    async def end(self, endings: Sequence[Ending], then_look_up: Sequence[str], permit: Permit) -> EndAnswer:
+        """Sends the endings in this order, and the look-up behind them, as one request. Raises PortalError."""
+        calls = [_end_call(ending) for ending in endings]
+        if then_look_up:
+            calls.append(look_up_call(then_look_up))
+        units = {**_count(calls), BATCH: self.pacer.size.predicted(len(endings))}
+        permit.use(units)
+        began = time.monotonic()
+        try:
+            answers = await self._line.batch(calls, permit)
+        except AnswerLost:
+            self.pacer.broke(len(endings))
+            raise
+        seconds = time.monotonic() - began
+        ended = tuple(answers[: len(endings)])
+        if any(answer.succeeded for answer in ended):
+            self.pacer.ended(len(endings), seconds)
+        return EndAnswer(ended, self._found(answers[len(endings) :], then_look_up), seconds)
+
+    def _found(self, answers: Sequence[CallAnswer], asked: Sequence[str]) -> Mapping[str, Instance] | None:
+        if not answers or not answers[0].succeeded:
+            return None
+        try:
+            return looked_up(answers[0].value, asked, self._line.portal)
+        except AnswerLost:
+            return None
+
+
+def _end_call(ending: Ending) -> Call:
+    parameters: dict[str, Parameter] = {"ID": ending.id}
+    if ending.action is Action.TERMINATE and ending.status:
+        parameters["STATUS"] = ending.status
+    return Call(METHOD_OF[ending.action], parameters)

@@ -1,0 +1,60 @@
+"""How a request to the portal can go wrong, sorted by the one question that matters: may it have been executed?
+
+PortalError
+├── NotExecuted              certainly nothing was done: the same request may be sent again
+│   ├── Unreachable          no connection was made (exit 6)
+│   ├── RateLimited          503 QUERY_LIMIT_EXCEEDED: wait for the request bucket
+│   ├── OperationLimited     429 OPERATION_TIME_LIMIT: wait for the operating budget
+│   ├── Overloaded           OVERLOAD_LIMIT: the whole portal's REST is blocked (exit 6)
+│   ├── AccessRefused        webhook, rights, scope, plan: a person must act (exit 5)
+│   └── Rejected             any other clear refusal
+└── AnswerLost               no usable answer: ask the portal what became of it
+    └── Crashed              the portal's own HTTP 500, which takes the rest of a batch down
+"""
+
+from cleanup.errors import AccessError, CleanupError, StoppedEarly
+
+
+class PortalError(CleanupError):
+    """A request that gave no result. The text never holds the webhook's secret."""
+
+
+class NotExecuted(PortalError):
+    pass
+
+
+class Unreachable(NotExecuted, StoppedEarly):
+    pass
+
+
+class RateLimited(NotExecuted, StoppedEarly):
+    pass
+
+
+class OperationLimited(NotExecuted, StoppedEarly):
+    pass
+
+
+class Overloaded(NotExecuted, StoppedEarly):
+    pass
+
+
+class AccessRefused(NotExecuted, AccessError):
+    pass
+
+
+class Rejected(NotExecuted):
+    """A clear refusal with the portal's code and text."""
+
+    def __init__(self, message: str, *, code: str = "", text: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.text = text
+
+
+class AnswerLost(PortalError, StoppedEarly):
+    """The connection broke, the time was over, or the answer made no sense."""
+
+
+class Crashed(AnswerLost):
+    """HTTP 500: earlier calls of a batch were done, the one that crashed and later ones were not (PORTAL.md 4)."""

@@ -1,0 +1,245 @@
+"""The one place that waits for the portal: its request bucket and its operating budget (limits.py decides)."""
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from aiolimiter import AsyncLimiter
+
+from cleanup.limits import BatchSize, Charge, Concurrency, OperatingBudget, Reading, RequestPace, RequestRate
+
+#: Requests take unequal time on their way, so two can arrive closer together than they left. One place of the
+#: bucket is left free for that.
+_MARGIN = 1
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds during which at least one task waited."""
+
+    clock: Callable[[], float]
+    _total: float = 0.0
+    _waiting: int = 0
+    _since: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        return self._waiting > 0
+
+    @property
+    def seconds(self) -> float:
+        return self._total + (self.clock() - self._since if self._waiting else 0.0)
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        if not self._waiting:
+            self._since = self.clock()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._total += self.clock() - self._since
+
+
+class BucketMemory:
+    """Remembers in a small file how full the portal's bucket was, for the next process on this machine.
+
+    The bucket belongs to portal and address (PORTAL.md 4.1): `plan` and the `apply` right behind it share one.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._path, self._clock = path, clock
+
+    def level(self, per_second: float) -> float:
+        """Requests that are still in the bucket; 0 where nothing is remembered or the file makes no sense."""
+        try:
+            remembered = json.loads(self._path.read_text(encoding="ascii"))
+            level, at = float(remembered["level"]), float(remembered["at"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return 0.0
+        return max(0.0, level - max(0.0, self._clock() - at) * per_second)
+
+    def save(self, level: float) -> None:
+        text = json.dumps({"level": round(level, 3), "at": round(self._clock(), 3)})
+        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            temporary.write_text(text, encoding="ascii")
+            temporary.replace(self._path)
+        except OSError:
+            return  # a hint for the next process; a full disk shows itself in the journal, with a message
+
+
+class RequestBucket:
+    """Hands out requests at the portal's own rate."""
+
+    def __init__(self, rate: RequestRate, memory: BucketMemory | None) -> None:
+        self._pace = RequestPace(rate)
+        self._memory = memory
+        self._level = min(memory.level(rate.per_second), self._room) if memory else 0.0
+        self._level_at = time.monotonic()
+        self._refused_at = -1.0
+        self._limiter: AsyncLimiter | None = None
+
+    def __repr__(self) -> str:
+        return f"<RequestBucket {self.level:.1f} of {self._room:g}, {self._pace!r}>"
+
+    @property
+    def _room(self) -> float:
+        return max(1.0, self._pace.burst - _MARGIN)
+
+    @property
+    def level(self) -> float:
+        return max(0.0, self._level - (time.monotonic() - self._level_at) * self._pace.per_second)
+
+    async def take(self) -> None:
+        """One request may go. Waiters of a limiter that was replaced meanwhile line up again."""
+        while True:
+            limiter = await self._current()
+            await limiter.acquire()
+            if limiter is self._limiter:
+                break
+        self._set_level(self.level + 1)
+        if self._memory:
+            self._memory.save(self._level)
+
+    def refused(self) -> None:
+        """The portal said 503: somebody else fills the same bucket. Take it as full, and go slower.
+
+        Requests that were in flight together are refused together: that is one refusal.
+        """
+        if time.monotonic() - self._refused_at > 1.0:
+            self._pace.refused()
+        self._refused_at = time.monotonic()
+        self._set_level(self._room)
+        self._limiter = None
+
+    def accepted(self) -> None:
+        if self._pace.accepted():
+            self._limiter = None
+
+    def _set_level(self, level: float) -> None:
+        self._level, self._level_at = level, time.monotonic()
+
+    async def _current(self) -> AsyncLimiter:
+        if self._limiter is None:
+            self._limiter = AsyncLimiter(self._room, self._room / self._pace.per_second)
+            await self._limiter.acquire(min(self.level, self._room))  # it is empty: this fills it and never waits
+        return self._limiter
+
+
+@dataclass(slots=True)
+class Permit:
+    """Leave to send one request: a place in the bucket, and a part of the operating budget."""
+
+    charge: Charge
+    #: How much of what was wanted may go, 0 to 1.
+    share: float
+
+    def use(self, units: Mapping[str, float]) -> None:
+        """Says what really goes, at most what was granted, and that it goes now."""
+        self.charge.units.update({method: units.get(method, 0.0) for method in self.charge.units})
+        self.charge.started = time.monotonic()
+
+
+class Pacer:
+    """Bucket, budget, batch size and concurrency of one portal in one process."""
+
+    def __init__(
+        self,
+        *,
+        bucket: RequestBucket | None,
+        budget: OperatingBudget,
+        size: BatchSize,
+        concurrency: Concurrency,
+    ) -> None:
+        self.bucket, self.budget, self.size, self.concurrency = bucket, budget, size, concurrency
+        self.waiting_rate = Stopwatch(time.monotonic)
+        self.waiting_operating = Stopwatch(time.monotonic)
+        #: When the longest operating wait is over, on the monotonic clock; for progress.
+        self.operating_until = 0.0
+        self._slots: anyio.CapacityLimiter | None = None
+        self._changed = anyio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Pacer {self.bucket!r} {self.budget!r} {self.size!r} {self.concurrency!r}>"
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """One of the places for requests in flight."""
+        if self._slots is None:
+            self._slots = anyio.CapacityLimiter(self.concurrency.now)
+        async with self._slots:
+            yield
+
+    async def permit(self, units: Mapping[str, float], *, least: float = 1.0) -> Permit:
+        """Waits for the budget, then for the bucket. `least` is the smallest share of `units` that makes sense."""
+        share = await self._budget_for(units, least)
+        charge = self.budget.charge({method: wanted * share for method, wanted in units.items()}, time.monotonic())
+        try:
+            await self.token()
+        except BaseException:
+            self.budget.cancelled(charge)
+            raise
+        return Permit(charge, share)
+
+    async def token(self) -> None:
+        if self.bucket is None:
+            return
+        with self.waiting_rate.measure():
+            await self.bucket.take()
+
+    async def _budget_for(self, units: Mapping[str, float], least: float) -> float:
+        while (share := self.budget.fit(units, time.monotonic())) < least:
+            wait = max(0.01, self.budget.wait(units, time.monotonic()))
+            self.operating_until = time.monotonic() + wait
+            changed = self._changed
+            with self.waiting_operating.measure(), anyio.move_on_after(wait):
+                await changed.wait()
+        return share
+
+    def answered(self, permit: Permit, readings: Mapping[str, Reading]) -> None:
+        self.budget.answered(permit.charge, readings, time.monotonic())
+        if self.bucket:
+            self.bucket.accepted()
+        self._wake()
+
+    def lost(self, permit: Permit) -> None:
+        self.budget.lost(permit.charge, time.monotonic())
+        self._wake()
+
+    def not_executed(self, permit: Permit) -> None:
+        self.budget.cancelled(permit.charge)
+        self._wake()
+
+    def rate_refused(self) -> None:
+        if self.bucket:
+            self.bucket.refused()
+
+    def operation_refused(self, methods: Iterable[str]) -> None:
+        self.budget.refused(methods, time.monotonic())
+
+    def ended(self, count: int, seconds: float) -> None:
+        """A batch of `count` kills was answered after `seconds`."""
+        self.size.answered(count, seconds)
+        self.concurrency.answered(count, seconds)
+        self._resize()
+
+    def broke(self, count: int) -> None:
+        self.size.broke(count)
+        self.concurrency.broke()
+        self._resize()
+
+    def _resize(self) -> None:
+        if self._slots is not None:
+            self._slots.total_tokens = self.concurrency.now
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

@@ -1,0 +1,86 @@
+"""Which of our errors an answer means, decided by its code first and its HTTP status second (PORTAL.md 4)."""
+
+from cleanup.portal.errors import (
+    AccessRefused,
+    AnswerLost,
+    Crashed,
+    OperationLimited,
+    Overloaded,
+    PortalError,
+    RateLimited,
+    Rejected,
+)
+from cleanup.portal.wire import CallError
+
+_WEBHOOK = "The webhook is wrong, deleted, expired or switched off. Make a new one or check its address."
+_ADMIN = "The owner of the webhook must be an administrator of the portal. Let an administrator create it."
+_SCOPE = "The webhook lacks a scope: add “Business processes” (bizproc) to it. It may take up to a day to be seen."
+_PLAN = "The portal does not have these methods: its plan lacks business processes, or the module is not installed."
+_LICENCE = "The portal's licence does not include REST. Renew the licence or the Marketplace subscription."
+_OWNER = "The owner of the webhook may no longer log in. Let a working administrator create a new one."
+
+_ADVICE = {
+    "INVALID_CREDENTIALS": _WEBHOOK,
+    "NO_AUTH_FOUND": _WEBHOOK,
+    "INVALID_TOKEN": _WEBHOOK,
+    "EXPIRED_TOKEN": _WEBHOOK,
+    "WRONG_AUTH_TYPE": _WEBHOOK,
+    "INVALID_REQUEST": _WEBHOOK,
+    "APPLICATION_NOT_FOUND": _WEBHOOK,
+    "ERROR_OAUTH": _WEBHOOK,
+    "AUTHORIZATION_ERROR": _OWNER,
+    "USER_ACCESS_ERROR": _OWNER,
+    "INSUFFICIENT_SCOPE": _SCOPE,
+    "ERROR_METHOD_NOT_FOUND": _PLAN,
+    "PAYMENT_REQUIRED": _LICENCE,
+    "METHOD_CONFIRM_DENIED": "An administrator of the portal refused this method to the webhook.",
+    "METHOD_CONFIRM_WAITING": "An administrator of the portal must first confirm this method for the webhook.",
+    "PORTAL_DELETED": "The portal no longer exists.",
+}
+_LICENCE_TEXTS = ("subscription", "commercial plan")
+
+
+def of_call(error: CallError, *, portal: str, asked: str) -> PortalError | None:
+    """The error that holds for the whole webhook, not for one instance; None for the latter."""
+    code = error.code.upper()
+    told = f"{portal} answered {asked} with {error}"
+    if code == "QUERY_LIMIT_EXCEEDED":
+        return RateLimited(f"{told}. Too many requests come from this address; the next run goes on.")
+    if code == "OPERATION_TIME_LIMIT":
+        return OperationLimited(f"{told}. The method's operating time is used up for now.")
+    if code == "OVERLOAD_LIMIT":
+        return Overloaded(f"{told}. The portal has blocked its REST; ask its support, then go on.")
+    advice = _LICENCE if code == "ACCESS_DENIED" and _is_licence(error.text) else _ADVICE.get(code)
+    if code == "ACCESS_DENIED" and advice is None:
+        advice = _ADMIN
+    return None if advice is None else AccessRefused(f"{told}. {advice}")
+
+
+def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -> PortalError | None:
+    """The error of a whole HTTP answer; None when it is a success. `error` is None where there was none in it."""
+    if error is not None:
+        return of_call(error, portal=portal, asked=asked) or _by_status(status, error, portal, asked)
+    if status == 500:
+        return Crashed(f"{portal} broke off {asked} with HTTP 500.")
+    if status == 429:
+        return OperationLimited(f"{portal} answered {asked} with HTTP 429.")
+    if status in {401, 403}:
+        return AccessRefused(f"{portal} answered {asked} with HTTP {status}. {_WEBHOOK}")
+    if status == 404:
+        return AccessRefused(f"{portal} answered {asked} with HTTP 404. Check host and path of the webhook.")
+    if status >= 400:
+        return AnswerLost(f"{portal} answered {asked} with HTTP {status} and no readable text.")
+    return None
+
+
+def _by_status(status: int, error: CallError, portal: str, asked: str) -> PortalError:
+    told = f"{portal} answered {asked} with {error} (HTTP {status})"
+    if status >= 500:
+        return Crashed(f"{told}.")
+    if status in {401, 403}:
+        return AccessRefused(f"{told}. {_WEBHOOK}")
+    return Rejected(f"{told}.", code=error.code, text=error.text)
+
+
+def _is_licence(text: str) -> bool:
+    return any(part in text.lower() for part in _LICENCE_TEXTS)
