@@ -232,7 +232,7 @@ class OperatingBudget:
         for method in charge.units:
             gauge = self._gauge(method)
             if method in readings:
-                gauge.guess((now - charge.started) / charge.units[method])
+                gauge.guess((now - charge.started) / max(charge.units[method], 1e-9))
                 gauge.read(method, readings[method], charge, now)
             elif gauge.reading is None:
                 gauge.charges.remove(charge)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import stamina
@@ -32,6 +32,8 @@ METHOD_OF: Mapping[Action, str] = {
     Action.TERMINATE: "bizproc.workflow.terminate",
 }
 _PAGES_AT_ONCE = wire.BATCH_LIMIT
+#: How many instances one request can look up.
+LOOK_UP_LIMIT = wire.BATCH_LIMIT * wire.PAGE_SIZE
 _log = structlog.get_logger()
 
 
@@ -269,12 +271,11 @@ class Reader:
 
     async def look_up(self, ids: Sequence[str]) -> dict[str, Instance]:
         """Those of `ids` that are still running, at most 2,500 in one request."""
-        calls = [look_up_call(ids[at : at + wire.PAGE_SIZE]) for at in range(0, len(ids), wire.PAGE_SIZE)]
-        answers = await self.ask(calls)
+        pages = [ids[at : at + wire.PAGE_SIZE] for at in range(0, len(ids), wire.PAGE_SIZE)]
+        answers = await self.ask([_look_up_call(page) for page in pages])
         found: dict[str, Instance] = {}
-        for index, answer in enumerate(answers):
-            asked = ids[index * wire.PAGE_SIZE : (index + 1) * wire.PAGE_SIZE]
-            found.update(looked_up(self._value(answer, INSTANCES), asked, self.portal))
+        for page, answer in zip(pages, answers, strict=True):
+            found.update(_looked_up(self._value(answer, INSTANCES), page, self.portal))
         return found
 
     def _value(self, answer: CallAnswer, method: str) -> Json:
@@ -291,7 +292,7 @@ def value_of(answer: CallAnswer, method: str, portal: str) -> Json:
     return answer.value
 
 
-def look_up_call(ids: Sequence[str]) -> Call:
+def _look_up_call(ids: Sequence[str]) -> Call:
     """Asks for up to 50 instances by ID.
 
     The bare ID compares by LIKE over the whole table; the range beside it keeps that on the primary key
@@ -302,7 +303,7 @@ def look_up_call(ids: Sequence[str]) -> Call:
     return Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where, "start": 0})
 
 
-def looked_up(value: Json, asked: Iterable[str], portal: str) -> dict[str, Instance]:
+def _looked_up(value: Json, asked: Iterable[str], portal: str) -> dict[str, Instance]:
     """The rows of a look-up by ID. Raises AnswerLost when the portal answered another question than was asked."""
     try:
         found = {row.id: row for row in wire.instances(value)}
@@ -406,18 +407,8 @@ class Ending:
     status: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EndAnswer:
-    """What one request of endings brought back: an answer for each ending, and the look-up that rode along."""
-
-    answers: tuple[CallAnswer, ...]
-    #: None: nothing was looked up, or its answer is of no use.
-    found: Mapping[str, Instance] | None
-    seconds: float = field(default=0.0, compare=False)
-
-
 class Ender:
-    """Ends instances. Nothing here is ever repeated: what became of a lost request is for the journal to settle."""
+    """Ends instances. Nothing here is repeated: what became of a lost request is for the journal to settle."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -436,35 +427,21 @@ class Ender:
 
     def _units(self, kills: int, terminates: int) -> dict[str, float]:
         seconds = self.pacer.size.predicted(max(kills, terminates))
-        methods = {METHOD_OF[Action.KILL]: float(kills), METHOD_OF[Action.TERMINATE]: float(terminates)}
-        return {**methods, INSTANCES: 1.0, BATCH: seconds}
+        return {METHOD_OF[Action.KILL]: kills, METHOD_OF[Action.TERMINATE]: terminates, BATCH: seconds}
 
-    async def end(self, endings: Sequence[Ending], then_look_up: Sequence[str], permit: Permit) -> EndAnswer:
-        """Sends the endings in this order, and the look-up behind them, as one request. Raises PortalError."""
+    async def end(self, endings: Sequence[Ending], permit: Permit) -> list[CallAnswer]:
+        """Sends the endings in this order as one request; one answer for each. Raises PortalError for all of them."""
         calls = [_end_call(ending) for ending in endings]
-        if then_look_up:
-            calls.append(look_up_call(then_look_up))
-        units = {**_count(calls), BATCH: self.pacer.size.predicted(len(endings))}
-        permit.use(units)
+        permit.use({**_count(calls), BATCH: self.pacer.size.predicted(len(calls))})
         began = time.monotonic()
         try:
             answers = await self._line.batch(calls, permit)
         except AnswerLost:
-            self.pacer.broke(len(endings))
+            self.pacer.broke(len(calls))
             raise
-        seconds = time.monotonic() - began
-        ended = tuple(answers[: len(endings)])
-        if any(answer.succeeded for answer in ended):
-            self.pacer.ended(len(endings), seconds)
-        return EndAnswer(ended, self._found(answers[len(endings) :], then_look_up), seconds)
-
-    def _found(self, answers: Sequence[CallAnswer], asked: Sequence[str]) -> Mapping[str, Instance] | None:
-        if not answers or not answers[0].succeeded:
-            return None
-        try:
-            return looked_up(answers[0].value, asked, self._line.portal)
-        except AnswerLost:
-            return None
+        if any(answer.succeeded for answer in answers):
+            self.pacer.ended(len(calls), time.monotonic() - began)
+        return answers
 
 
 def _end_call(ending: Ending) -> Call:

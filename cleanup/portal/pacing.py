@@ -98,6 +98,11 @@ class RequestBucket:
     def level(self) -> float:
         return max(0.0, self._level - (time.monotonic() - self._level_at) * self._pace.per_second)
 
+    @property
+    def left(self) -> float:
+        """Requests that may go without a wait."""
+        return self._room - self.level
+
     async def take(self) -> None:
         """One request may go. Waiters of a limiter that was replaced meanwhile line up again."""
         while True:

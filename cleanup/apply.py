@@ -1,0 +1,388 @@
+"""Drains a journal: every planned entry is checked once more, claimed, sent and recorded; what is unclear is settled.
+
+Interrupted at any point, a second apply ends nothing twice and loses no record.
+"""
+
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import anyio
+import structlog
+
+from cleanup import guards
+from cleanup.errors import CleanupError, SafetyStop
+from cleanup.guards import Caps
+from cleanup.journal import Journal, Outcome, Unsettled
+from cleanup.model import ENDED_BY, Entry, Instance, State, Verdict
+from cleanup.portal import refusals
+from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
+from cleanup.portal.errors import AnswerLost, NotExecuted, OperationLimited, RateLimited, Unreachable
+from cleanup.portal.wire import BATCH_LIMIT, CallAnswer
+
+#: Seconds for which the portal's word that an instance is still there, and unchanged, is good enough to end it.
+FRESH = 30.0
+#: Sends that an entry can be blamed for until it is given up.
+MOST_SENDS = 3
+#: Requests in a row without a usable answer until the run stops.
+_MOST_LOST = 12
+_WORKERS = 16
+#: PORTAL.md 4: the portal cuts a request here, so it is surely over then.
+_CUT = 65.0
+_log = structlog.get_logger()
+
+Judge = Callable[[Instance], Verdict]
+
+
+@dataclass(eq=False, slots=True)
+class Stop:
+    """Asks the workers to claim nothing more. The first reason counts; waits for the portal end at once."""
+
+    #: None: a person or the clock asked, without an error.
+    error: CleanupError | None = None
+    asked: bool = False
+    _scopes: set[anyio.CancelScope] = field(default_factory=set)
+
+    def ask(self, error: CleanupError | None = None) -> None:
+        if not self.asked:
+            self.asked, self.error = True, error
+        for scope in self._scopes:
+            scope.cancel()
+
+    @contextmanager
+    def interrupts(self) -> Iterator[anyio.CancelScope]:
+        """A wait that ends when the stop is asked for; the scope then says `cancelled_caught`."""
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                if self.asked:
+                    scope.cancel()
+                yield scope
+            finally:
+                self._scopes.discard(scope)
+
+
+class Desk:
+    """Decides what is checked and what is sent next. Entries go planned → unchecked → ready → sent, in ID order."""
+
+    def __init__(self, journal: Journal, judge: Judge) -> None:
+        self._journal, self._judge = journal, judge
+        self._cursor = ""
+        self._unchecked: deque[Entry] = deque()
+        self._ready: deque[tuple[float, Entry]] = deque()
+
+    def __repr__(self) -> str:
+        return f"<Desk ready={len(self._ready)} unchecked={len(self._unchecked)} cursor={self._cursor!r}>"
+
+    def restart(self) -> bool:
+        """Begins again at the first planned entry, once all of a round is settled. False: none is planned."""
+        self._cursor = ""
+        return bool(self._refill(1))
+
+    def to_check(self, count: int) -> list[Entry]:
+        """Takes up to `count` entries out for a look-up; hand them to `checked` or `unchecked`."""
+        self._refill(count)
+        return [self._unchecked.popleft() for _ in range(min(count, len(self._unchecked)))]
+
+    def unchecked(self, entries: Sequence[Entry]) -> None:
+        self._unchecked.extendleft(reversed(entries))
+
+    def checked(self, entries: Sequence[Entry], found: Mapping[str, Instance], *, at: float, now: datetime) -> None:
+        """Records those that vanished or changed; the others are ready, as of `at` on the monotonic clock."""
+        outcomes = {entry.id: recheck(entry, found.get(entry.id), self._judge) for entry in entries}
+        if decided := [outcome for outcome in outcomes.values() if outcome is not None]:
+            self._journal.record(decided, now=now)
+        self._ready.extend((at, entry) for entry in entries if outcomes[entry.id] is None)
+
+    def compose(self, count: int, *, at: float) -> list[Entry]:
+        """Up to `count` entries for one request, all freshly checked; a suspect goes by itself."""
+        self._drop_stale(at)
+        batch: list[Entry] = []
+        while self._ready and len(batch) < count and not (batch and self._ready[0][1].alone):
+            batch.append(self._ready.popleft()[1])
+            if batch[-1].alone:
+                break
+        return batch
+
+    @property
+    def ready(self) -> int:
+        return len(self._ready)
+
+    def more(self) -> bool:
+        """Whether any entry waits to be checked."""
+        return bool(self._refill(1))
+
+    def _refill(self, count: int) -> int:
+        if len(self._unchecked) < count:
+            fetched = self._journal.planned(self._cursor, count - len(self._unchecked))
+            self._unchecked.extend(fetched)
+            self._cursor = fetched[-1].id if fetched else self._cursor
+        return len(self._unchecked)
+
+    def _drop_stale(self, at: float) -> None:
+        stale: list[Entry] = []
+        while self._ready and at - self._ready[0][0] > FRESH:
+            stale.append(self._ready.popleft()[1])
+        self.unchecked(stale)
+
+
+def recheck(entry: Entry, current: Instance | None, judge: Judge) -> Outcome | None:
+    """What the portal's present word means for a planned entry; None: it is to be ended, as planned."""
+    if current is None:
+        if entry.sends:
+            return Outcome(entry.id, ENDED_BY[entry.action], "the answer was lost; the portal no longer lists it")
+        return Outcome(entry.id, State.GONE)
+    reason = guards.why_left_alone(entry, current, judge(current))
+    return Outcome(entry.id, State.CHANGED, reason) if reason else None
+
+
+def answered(entry: Entry, answer: CallAnswer) -> Outcome:
+    """What one answer means. SENT: unclear, to be settled by asking the portal."""
+    if answer.succeeded and answer.value is True:
+        return Outcome(entry.id, ENDED_BY[entry.action])
+    if is_operation_limit(answer.error):
+        return Outcome(entry.id, State.PLANNED, refund=True, alone=entry.alone)
+    return Outcome(entry.id, State.SENT, "" if answer.error is None else str(answer.error), alone=entry.alone)
+
+
+def settle(unsettled: Sequence[Unsettled], found: Mapping[str, Instance]) -> list[Outcome]:
+    """What became of SENT entries, now that the portal was asked.
+
+    Calls of a batch run in order (PORTAL.md 1), so of a request that broke the first one still listed is the only
+    suspect: it goes alone the next time, and the ones behind it were not reached.
+    """
+    outcomes: list[Outcome] = []
+    suspected: set[int] = set()
+    for item in unsettled:
+        entry = item.entry
+        if entry.id not in found:
+            outcomes.append(_vanished(entry))
+        elif entry.error:
+            outcomes.append(_again(entry, entry.error, alone=entry.alone))
+        elif entry.alone:
+            outcomes.append(_again(entry, "the portal broke off the request each time it was sent alone", alone=True))
+        else:
+            outcomes.append(Outcome(entry.id, State.PLANNED, refund=True, alone=item.request not in suspected))
+            suspected.add(item.request)
+    return outcomes
+
+
+def _vanished(entry: Entry) -> Outcome:
+    if entry.error and entry.sends == 1:
+        return Outcome(entry.id, State.GONE, entry.error)
+    return Outcome(entry.id, ENDED_BY[entry.action], "the answer was lost; the portal no longer lists it")
+
+
+def _again(entry: Entry, error: str, *, alone: bool) -> Outcome:
+    state = State.FAILED if entry.sends >= MOST_SENDS else State.PLANNED
+    return Outcome(entry.id, state, error, alone=alone)
+
+
+class Apply:
+    """One apply of one journal. `run` returns when nothing is left to do or the stop was asked for."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        reader: Reader,
+        ender: Ender,
+        *,
+        judge: Judge,
+        caps: Caps,
+        status: Callable[[Entry], str],
+        stop: Stop,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._journal, self._reader, self._ender = journal, reader, ender
+        self._caps, self._status, self._stop, self._clock = caps, status, stop, clock
+        self._desk = Desk(journal, judge)
+        self._checking = False
+        self._changed = anyio.Event()
+        self._lost_in_a_row = 0
+        self._tried = 0
+        #: Entries that the portal answered with an error in this round.
+        self._refused = 0
+
+    def __repr__(self) -> str:
+        return f"<Apply {self._desk!r} {self._ender.pacer!r}>"
+
+    async def run(self) -> None:
+        """Raises CleanupError when it cannot go on; what was done until then is recorded."""
+        await self._settle()
+        while not self._stop.asked and self._desk.restart():
+            async with anyio.create_task_group() as workers:
+                for number in range(_WORKERS):
+                    workers.start_soon(self._work, name=f"worker {number}")
+            if not isinstance(self._stop.error, Unreachable | AnswerLost):
+                await self._settle()
+        if self._stop.error is not None:
+            raise self._stop.error
+
+    async def _work(self) -> None:
+        try:
+            while not self._stop.asked:
+                async with self._ender.slot():
+                    if not await self._step():
+                        return
+        except CleanupError as error:
+            self._stop.ask(error)  # the others finish what they have in flight, and record it
+
+    async def _step(self) -> bool:
+        """One check, one request, or a wait for a check that another worker makes. False: nothing is left."""
+        if self._stop.asked:
+            return False
+        if self._wants_check():
+            await self._check()
+        elif self._desk.ready:
+            await self._send()
+        elif self._checking:
+            await self._changed.wait()
+        else:
+            return False
+        return True
+
+    def _wants_check(self) -> bool:
+        pacer = self._ender.pacer
+        enough = pacer.size.now * pacer.concurrency.now
+        return not self._checking and self._desk.ready < enough and self._desk.more()
+
+    async def _check(self) -> None:
+        """Asks about as many entries as will be sent while the answer is fresh."""
+        self._checking = True
+        entries = self._desk.to_check(self._stretch())
+        try:
+            at = time.monotonic()
+            with self._stop.interrupts() as scope:
+                found = await self._reader.look_up([entry.id for entry in entries])
+            if not scope.cancelled_caught:
+                self._desk.checked(entries, found, at=at, now=self._clock())
+        finally:
+            self._checking = False
+            self._changed.set()
+            self._changed = anyio.Event()
+
+    def _stretch(self) -> int:
+        pacer = self._ender.pacer
+        each = pacer.size.seconds_each
+        if each is None:
+            return 10 * BATCH_LIMIT
+        return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
+
+    async def _send(self) -> None:
+        """Waits for leave, claims, sends and records one request."""
+        with self._stop.interrupts() as scope:
+            permit, count = await self._ender.permit(self._wanted())
+        if scope.cancelled_caught:
+            return
+        batch = self._desk.compose(count, at=time.monotonic())
+        if not batch:
+            self._ender.pacer.not_executed(permit)
+            return
+        request = self._claim(batch)
+        try:
+            answers = await self._ender.end([self._ending(entry) for entry in batch], permit)
+        except NotExecuted as error:
+            self._put_back(batch, error)
+            await self._after_refusal(error)
+        except AnswerLost as error:
+            await self._after_loss(error)
+        else:
+            self._lost_in_a_row = 0
+            self._record(request, batch, answers)
+
+    def _wanted(self) -> int:
+        """A batch; near the end, where the bucket has room, a fair part of what is left, so that all end together."""
+        pacer = self._ender.pacer
+        size = pacer.size.now
+        if self._desk.more() or (pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now):
+            return size
+        return max(1, min(size, math.ceil(self._desk.ready / pacer.concurrency.now)))
+
+    def _claim(self, batch: Sequence[Entry]) -> int:
+        now = self._clock()
+        predicted = min(_CUT, 2 * self._ender.pacer.size.predicted(len(batch)) + 1)
+        return self._journal.claim([entry.id for entry in batch], now=now, quiet_at=now + timedelta(seconds=predicted))
+
+    def _ending(self, entry: Entry) -> Ending:
+        return Ending(entry.id, entry.action, self._status(entry))
+
+    def _put_back(self, batch: Sequence[Entry], error: CleanupError) -> None:
+        outcomes = [Outcome(entry.id, State.PLANNED, refund=True, alone=entry.alone) for entry in batch]
+        self._journal.record(outcomes, now=self._clock())
+        self._desk.unchecked(list(batch))
+        _log.info("apply.put_back", entries=len(outcomes), reason=str(error))
+
+    async def _after_refusal(self, error: NotExecuted) -> None:
+        if isinstance(error, RateLimited | OperationLimited):
+            return  # the pacer knows, and waits before the next permit
+        if isinstance(error, Unreachable):
+            await self._after_loss(error)
+        else:
+            self._stop.ask(error)
+
+    async def _after_loss(self, error: AnswerLost | Unreachable) -> None:
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= _MOST_LOST:
+            self._stop.ask(error)
+            return
+        with self._stop.interrupts():
+            await anyio.sleep(min(20.0, 0.1 * 2**self._lost_in_a_row) * random.uniform(0.5, 1))  # noqa: S311 - jitter
+
+    def _record(self, request: int, batch: Sequence[Entry], answers: Sequence[CallAnswer]) -> None:
+        outcomes = [answered(entry, answer) for entry, answer in zip(batch, answers, strict=True)]
+        blocking = next(filter(None, (self._for_all(answer) for answer in answers)), None)
+        if blocking is not None:
+            outcomes = [_unless_ended(outcome) for outcome in outcomes]
+            self._stop.ask(blocking)
+        self._journal.record(outcomes, now=self._clock())
+        back = {outcome.id for outcome in outcomes if outcome.state is State.PLANNED}
+        self._desk.unchecked([entry for entry in batch if entry.id in back])
+        self._tried += len(batch) - len(back)
+        self._refused += sum(bool(outcome.error) for outcome in outcomes)
+        ended = sum(outcome.state in ENDED_BY.values() for outcome in outcomes)
+        _log.info("apply.batch_done", request=request, entries=len(batch), ended=ended, pacer=repr(self._ender.pacer))
+        self._guard()
+
+    def _for_all(self, answer: CallAnswer) -> CleanupError | None:
+        """An error of one call that holds for the webhook as a whole, such as lost rights."""
+        if answer.error is None or is_operation_limit(answer.error):
+            return None
+        return refusals.of_call(answer.error, portal=self._reader.portal, asked="a request to end instances")
+
+    def _guard(self) -> None:
+        failed = self._refused + self._journal.failed()
+        if reason := guards.too_many_failures(failed=failed, tried=self._tried, caps=self._caps):
+            self._stop.ask(SafetyStop(reason))
+
+    async def _settle(self) -> None:
+        """Asks the portal about every SENT entry. Where a request may still be at work there, waits for its end first."""
+        self._refused = 0
+        patience = _CUT  # in all: a clock that was set back must not make us wait for hours
+        while unsettled := self._journal.unsettled():
+            stretch = unsettled[:LOOK_UP_LIMIT]
+            found = await self._reader.look_up([item.entry.id for item in stretch])
+            wait = min(patience, _still_at_work(stretch, found, self._clock()))
+            if wait > 0:
+                patience -= wait
+                await anyio.sleep(wait)
+                continue
+            outcomes = settle(stretch, found)
+            self._journal.record(outcomes, now=self._clock())
+            _log.info("apply.settled", entries=len(outcomes), still_listed=len(found))
+
+
+def _still_at_work(unsettled: Sequence[Unsettled], found: Mapping[str, Instance], now: datetime) -> float:
+    """Seconds until the portal has surely finished the requests that held what is still listed."""
+    quiet = (item.quiet_at for item in unsettled if item.entry.id in found and not item.entry.error)
+    return max((until - now).total_seconds() for until in (*quiet, now))
+
+
+def _unless_ended(outcome: Outcome) -> Outcome:
+    if outcome.state in ENDED_BY.values():
+        return outcome
+    return Outcome(outcome.id, State.PLANNED, refund=True, alone=outcome.alone)

@@ -1,0 +1,90 @@
+"""Reasons to refuse a plan, to stop a run that goes wrong, or to leave one instance alone. Plain decisions, no I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cleanup.model import Decision, Entry, Instance, Verdict
+
+OLDEST_PLAN = timedelta(hours=24)
+#: Fewer failures than this say nothing about a run.
+_FEWEST_FAILURES = 5
+_IDENTITY = ("template_id", "module", "entity", "document_id", "started")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """The caps of a run; None: off."""
+
+    max_kill: int | None
+    #: Of the portal's population, 0 to 100.
+    max_percent: float | None
+    #: Of the entries that were tried, 0 to 100.
+    max_failed_percent: float | None
+
+
+def refusals(*, selected: int, population: int, caps: Caps) -> list[str]:
+    """Why a plan of this size may not be applied; empty when it may."""
+    found: list[str] = []
+    if caps.max_kill is not None and selected > caps.max_kill:
+        found.append(
+            f"The plan selects {selected:,} instances; limits.max_kill allows {caps.max_kill:,}. "
+            "Look at the plan, then narrow the rules or raise the cap."
+        )
+    share = 100 * selected / population if population else 0.0
+    if caps.max_percent is not None and share > caps.max_percent:
+        found.append(
+            f"The plan selects {share:.1f} % of the portal's {population:,} instances; limits.max_percent allows "
+            f"{caps.max_percent:g} %. Look at the plan, then narrow the rules or raise the cap."
+        )
+    return found
+
+
+def too_old(planned: datetime, now: datetime) -> str:
+    """Why a plan of this age may not be applied; "" when it may."""
+    if now - planned <= OLDEST_PLAN:
+        return ""
+    hours = (now - planned).total_seconds() / 3600
+    return f"The plan is {hours:.0f} hours old; after {OLDEST_PLAN.total_seconds() / 3600:.0f} it is not applied. Plan again."
+
+
+def other_portal(planned: str, webhook: str) -> str:
+    return "" if planned == webhook else f"The plan was made for {planned}, but the webhook is of {webhook}."
+
+
+def changed_rules(planned: str, current: str | None, file: str) -> str:
+    """`current` is the digest of the rules file as it is now; None when there is no such file any more."""
+    if current is None or current == planned:
+        return ""
+    return f"The rules file {file} was changed after the plan was made. Plan again."
+
+
+def too_many_failures(*, failed: int, tried: int, caps: Caps) -> str:
+    """Why a run must stop here; "" when it may go on."""
+    if caps.max_failed_percent is None or failed < _FEWEST_FAILURES:
+        return ""
+    share = 100 * failed / max(1, tried)
+    if share <= caps.max_failed_percent:
+        return ""
+    return (
+        f"{failed:,} of {tried:,} tried entries failed ({share:.0f} %); limits.max_failed_percent allows "
+        f"{caps.max_failed_percent:g} %. The rest was left untouched. See the report for the reasons."
+    )
+
+
+def cut_short(*, listed: int, population: int | None) -> str:
+    """Why a complete listing cannot be what it says; "" when it can. Some instances end while one lists."""
+    if population is None or listed >= 0.98 * population - 50:
+        return ""
+    return f"The portal counts {population:,} instances but listed only {listed:,}. Such a listing is not planned on."
+
+
+def why_left_alone(entry: Entry, current: Instance, verdict: Verdict) -> str:
+    """Why a planned instance is no longer to be ended, as the portal shows it now; "" when it still is."""
+    for name in _IDENTITY:
+        if getattr(entry.instance, name) != getattr(current, name):
+            return f"{name} is now {getattr(current, name)!s}, it was {getattr(entry.instance, name)!s}"
+    if verdict.decision is not Decision.SELECTED:
+        return f"it is now {verdict.decision}" + (f" by {verdict.rule}" if verdict.rule else "")
+    if verdict.action is not entry.action:
+        return f"rule {verdict.rule} now asks to {verdict.action}"
+    return ""

@@ -1,0 +1,513 @@
+"""The journal: one SQLite file that is a run's plan, its checkpoint and its record. No other file knows SQL.
+
+Each public method is one transaction, on disk when it returns. The table of states (model.STEPS) is a trigger in
+the file itself: a step that it does not allow raises and changes nothing.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from cleanup.errors import CleanupError, StoppedEarly, UsageError
+from cleanup.model import STEPS, Action, Decision, Entry, Instance, State, Verdict
+
+_APPLICATION_ID = 0x62323463  # "b24c"
+_VERSION = 1
+_STEPS = ", ".join(f"'{old}>{new}'" for old, following in STEPS.items() for new in sorted(following))
+_SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE template (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+CREATE TABLE tally (
+    decision TEXT NOT NULL, rule TEXT NOT NULL, action TEXT NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (decision, rule, action, field)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE entry (
+    id TEXT PRIMARY KEY, rule TEXT NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT '{State.PLANNED}', sends INTEGER NOT NULL DEFAULT 0, alone INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '',
+    template_id INTEGER, module TEXT, entity TEXT, document_id TEXT, started TEXT, started_by INTEGER,
+    modified TEXT, owned_until TEXT, unreadable TEXT NOT NULL,
+    sent_at TEXT, ended_at TEXT,
+    request INTEGER, -- the request that carried it last
+    quiet_at TEXT    -- when the portal has surely finished that request, answered or not
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_open ON entry (state, id)
+WHERE state = '{State.PLANNED}' OR state = '{State.SENT}' OR state = '{State.FAILED}';
+CREATE TRIGGER entry_step BEFORE UPDATE OF state ON entry
+WHEN OLD.state <> NEW.state AND (OLD.state || '>' || NEW.state) NOT IN ({_STEPS})
+BEGIN SELECT RAISE(ABORT, 'illegal step of an entry'); END;
+CREATE TABLE session (
+    number INTEGER PRIMARY KEY, verb TEXT NOT NULL, began TEXT NOT NULL,
+    sent INTEGER NOT NULL DEFAULT 0, retried INTEGER NOT NULL DEFAULT 0,
+    query_limit INTEGER NOT NULL DEFAULT 0, operation_limit INTEGER NOT NULL DEFAULT 0,
+    wall REAL NOT NULL DEFAULT 0, waiting_rate REAL NOT NULL DEFAULT 0, waiting_operating REAL NOT NULL DEFAULT 0
+) STRICT;
+"""
+_INSTANCE_COLUMNS = (
+    "id, template_id, module, entity, document_id, started, started_by, modified, owned_until, unreadable"
+)
+_ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, error"
+
+
+class IllegalStepError(CleanupError):
+    """A defect of ours: an entry was asked to make a step that its table does not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHead:
+    """What a run is about; written once. Times are ISO 8601."""
+
+    run: str
+    portal: str
+    rules_file: str
+    rules_digest: str
+    #: The rules file's own text: a resumed run judges by exactly what was planned.
+    rules_source: str
+    #: The plan's one "now", from the portal's clock.
+    now: str
+    created: str
+    include_locked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The next step of an entry. State SENT keeps it SENT, with the error noted."""
+
+    id: str
+    state: State
+    error: str = ""
+    #: The entry was not to blame for this send: it does not count.
+    refund: bool = False
+    #: Send it by itself the next time.
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A SENT entry with what is needed to settle it."""
+
+    entry: Entry
+    request: int
+    quiet_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many instances got one decision by one rule. Rule and field are "" where there is none."""
+
+    decision: Decision
+    rule: str
+    action: str
+    field: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCount:
+    """How many entries of a rule are in a state."""
+
+    rule: str
+    action: str
+    state: State
+    count: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """Requests and seconds of a session, or summed over all of a run."""
+
+    sent: int = 0
+    retried: int = 0
+    query_limit: int = 0
+    operation_limit: int = 0
+    wall: float = 0.0
+    waiting_rate: float = 0.0
+    waiting_operating: float = 0.0
+
+
+class Journal:
+    """An open journal. Use `create` or `open`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        self._session = 0
+        self._request = 0
+
+    def __repr__(self) -> str:
+        return f"<Journal {self.path.name} {dict(self._state_counts())}>"
+
+    @classmethod
+    def create(cls, path: Path, head: RunHead) -> Self:
+        """A new journal, readable by its owner only. Raises UsageError when the file exists or cannot be made."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError as error:
+            raise UsageError(f"The checkpoint {path} exists already; it is not overwritten.") from error
+        except OSError as error:
+            raise UsageError(f"The checkpoint {path} cannot be written: {error.strerror}.") from error
+        journal = cls(path, _connect(path))
+        try:
+            with journal._transaction() as db:
+                for statement in _statements(_SCHEMA):
+                    db.execute(statement)
+                pairs = asdict(head) | {"state": "listing", "bookmark": ""}
+                db.executemany("INSERT INTO run VALUES (?, ?)", pairs.items())
+        except CleanupError:
+            journal.close()
+            path.unlink(missing_ok=True)
+            raise
+        return journal
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = False) -> Self:
+        """An existing journal, checked. Raises UsageError when it is missing, damaged or no journal of ours."""
+        if not path.is_file():
+            raise UsageError(f"There is no checkpoint {path}.")
+        journal = cls(path, _connect(path, readonly=readonly))
+        try:
+            journal._check()
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The run
+
+    def head(self) -> RunHead:
+        pairs = dict(self._all("SELECT key, value FROM run"))
+        return RunHead(**{field.name: pairs[field.name] for field in fields(RunHead)})
+
+    def state(self) -> str:
+        """listing, planned, applying, stopped or finished."""
+        return self._value("state") or "listing"
+
+    def set_state(self, state: str) -> None:
+        self._set(state=state)
+
+    def first_applied(self) -> bool:
+        """Whether an apply has ever begun."""
+        return self._value("applied") is not None
+
+    def begin_apply(self, now: datetime) -> None:
+        self._set(state="applying", applied=self._value("applied") or now.isoformat())
+
+    def population(self) -> int | None:
+        found = self._value("population")
+        return None if found is None else int(found)
+
+    def begin_session(self, verb: str, now: datetime) -> None:
+        """From here on `save_usage` writes to a row of its own."""
+        with self._transaction() as db:
+            row = db.execute("INSERT INTO session (verb, began) VALUES (?, ?)", (verb, now.isoformat()))
+            self._session = row.lastrowid or 0
+
+    def save_usage(self, usage: Usage) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE session SET sent = ?, retried = ?, query_limit = ?, operation_limit = ?, wall = ?,"
+                " waiting_rate = ?, waiting_operating = ? WHERE number = ?",
+                (*asdict(usage).values(), self._session),
+            )
+
+    def usage(self) -> Usage:
+        """Summed over all sessions of the run."""
+        names = [field.name for field in fields(Usage)]
+        sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in names)
+        (row,) = self._all(f"SELECT {sums} FROM session")  # noqa: S608 - the names are ours
+        return Usage(**dict(zip(names, row, strict=True)))
+
+    # Planning
+
+    def save_templates(self, templates: Mapping[int, str]) -> None:
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO template VALUES (?, ?)", templates.items())
+            db.execute("INSERT OR REPLACE INTO run VALUES ('templates', ?)", (str(len(templates)),))
+
+    def templates(self) -> dict[int, str] | None:
+        """Names by id, as they were when the run was planned. None: not asked for yet."""
+        return dict(self._all("SELECT id, name FROM template")) if self._value("templates") is not None else None
+
+    def bookmark(self) -> str:
+        """The ID behind which the listing goes on."""
+        return self._value("bookmark") or ""
+
+    def plan(self, judged: Iterable[tuple[Instance, Verdict]], bookmark: str) -> None:
+        """Writes one stretch of the listing: the selected in full, the others counted, and the bookmark."""
+        tally: dict[tuple[str, str, str, str], int] = {}
+        selected: list[tuple[object, ...]] = []
+        for instance, verdict in judged:
+            key = (verdict.decision.value, verdict.rule or "", verdict.action or "", verdict.field or "")
+            tally[key] = tally.get(key, 0) + 1
+            if verdict.decision is Decision.SELECTED:
+                selected.append((*_instance_row(instance), verdict.rule, verdict.action, verdict.reason))
+        with self._transaction() as db:
+            db.executemany(
+                f"INSERT INTO entry ({_INSTANCE_COLUMNS}, rule, action, reason)"  # noqa: S608 - the columns are ours
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                selected,
+            )
+            self._add_to_tally(db, tally)
+            db.execute("INSERT OR REPLACE INTO run VALUES ('bookmark', ?)", (bookmark,))
+
+    def take(self, rule: str, count: int, *, newest: bool) -> None:
+        """Keeps `count` entries of a rule, the oldest or the newest by start; the others count as kept by it."""
+        direction = "DESC" if newest else "ASC"
+        with self._transaction() as db:
+            action = db.execute("SELECT action FROM entry WHERE rule = ? LIMIT 1", (rule,)).fetchone()
+            left = db.execute(
+                "DELETE FROM entry WHERE rule = ? AND id NOT IN ("  # noqa: S608 - the direction is one of two words
+                f"SELECT id FROM entry WHERE rule = ? ORDER BY started {direction} NULLS LAST, id {direction} LIMIT ?)",
+                (rule, rule, count),
+            ).rowcount
+            if left:
+                self._add_to_tally(db, {(Decision.SELECTED.value, rule, action[0], ""): -left})
+                self._add_to_tally(db, {(Decision.KEPT.value, rule, action[0], "take"): left})
+
+    def finish_plan(self, population: int) -> None:
+        """The listing is complete: from here on the plan is read, not written."""
+        self._set(state="planned", population=str(population))
+
+    def tally(self) -> list[Count]:
+        rows = self._all("SELECT decision, rule, action, field, count FROM tally WHERE count > 0")
+        return [Count(Decision(decision), *rest) for decision, *rest in rows]
+
+    # Applying
+
+    def planned(self, after: str, limit: int) -> list[Entry]:
+        """Entries that wait to be sent, in ID order, behind the ID `after`."""
+        rows = self._all(
+            f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE state = 'planned' AND id > ? ORDER BY id LIMIT ?",  # noqa: S608
+            (after, limit),
+        )
+        return [_entry(row) for row in rows]
+
+    def claim(self, ids: Sequence[str], *, now: datetime, quiet_at: datetime) -> int:
+        """PLANNED → SENT for one request; on disk before anything is sent. Returns the request's number."""
+        with self._transaction() as db:
+            number = self._request + 1
+            for identity in ids:
+                changed = db.execute(
+                    "UPDATE entry SET state = 'sent', sends = sends + 1, sent_at = ?, quiet_at = ?, request = ?,"
+                    " error = '' WHERE id = ? AND state = 'planned'",
+                    (now.isoformat(), quiet_at.isoformat(), number, identity),
+                ).rowcount
+                _must_change(changed, identity)
+        self._request = number
+        return number
+
+    def record(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
+        """Writes what became of entries. Raises IllegalStepError, and then changes none of them."""
+        with self._transaction() as db:
+            for outcome in outcomes:
+                ended = None if outcome.state in {State.PLANNED, State.SENT} else now.isoformat()
+                changed = db.execute(
+                    "UPDATE entry SET state = ?, error = ?, ended_at = ?, alone = ?, sends = MAX(0, sends - ?)"
+                    " WHERE id = ?",
+                    (outcome.state, outcome.error, ended, outcome.alone, int(outcome.refund), outcome.id),
+                ).rowcount
+                _must_change(changed, outcome.id)
+
+    def unsettled(self) -> list[Unsettled]:
+        """All SENT entries in the order in which they were sent."""
+        rows = self._all(
+            f"SELECT {_ENTRY_COLUMNS}, request, quiet_at FROM entry WHERE state = 'sent' ORDER BY request, id"  # noqa: S608
+        )
+        return [Unsettled(_entry(row[:-2]), row[-2], datetime.fromisoformat(row[-1])) for row in rows]
+
+    # Reading
+
+    def entry_counts(self) -> list[EntryCount]:
+        rows = self._all("SELECT rule, action, state, COUNT(*) FROM entry GROUP BY rule, action, state ORDER BY rule")
+        return [EntryCount(rule, action, State(state), count) for rule, action, state, count in rows]
+
+    def state_counts(self) -> dict[State, int]:
+        return dict(self._state_counts())
+
+    def failed(self) -> int:
+        ((count,),) = self._all("SELECT COUNT(*) FROM entry WHERE state = 'failed'")
+        return int(count)
+
+    def template_counts(self) -> list[tuple[int | None, int]]:
+        """Entries by template id, most first."""
+        return self._all("SELECT template_id, COUNT(*) FROM entry GROUP BY template_id ORDER BY 2 DESC, 1")
+
+    def entries(self) -> Iterator[tuple[Entry, str, str]]:
+        """Every entry in ID order with its sent_at and ended_at ("" where there is none), streamed."""
+        with _foreign_errors(self.path):
+            cursor = self._db.execute(f"SELECT {_ENTRY_COLUMNS}, sent_at, ended_at FROM entry ORDER BY id")  # noqa: S608
+            for row in cursor:
+                yield _entry(row[:-2]), row[-2] or "", row[-1] or ""
+
+    # Inside
+
+    def _state_counts(self) -> list[tuple[State, int]]:
+        return [(State(s), count) for s, count in self._all("SELECT state, COUNT(*) FROM entry GROUP BY state")]
+
+    def _check(self) -> None:
+        ((identity,),) = self._all("PRAGMA application_id")
+        ((version,),) = self._all("PRAGMA user_version")
+        if identity != _APPLICATION_ID:
+            raise UsageError(f"{self.path} is not a checkpoint of b24-cleanup.")
+        if version != _VERSION:
+            raise UsageError(f"{self.path} was written by another version of b24-cleanup (format {version}).")
+        ((self._request,),) = self._all("SELECT COALESCE(MAX(request), 0) FROM entry")
+        ((verdict,),) = self._all("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise UsageError(f"{_damaged(self.path)} ({verdict.splitlines()[0]})")
+
+    def _value(self, key: str) -> str | None:
+        rows = self._all("SELECT value FROM run WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
+
+    def _set(self, **pairs: str) -> None:
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", pairs.items())
+
+    def _add_to_tally(self, db: sqlite3.Connection, tally: Mapping[tuple[str, str, str, str], int]) -> None:
+        db.executemany(
+            "INSERT INTO tally VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            [(*key, count) for key, count in tally.items()],
+        )
+
+    def _all(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg] # SQLite's rows
+        with _foreign_errors(self.path):
+            return self._db.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _foreign_errors(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
+    with _foreign_errors(path):
+        mode = "ro" if readonly else "rw"
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10
+        )
+        if not readonly:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: a claim must outlive a power cut, or an instance of ours would later look as ended by others.
+            connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script; executescript would commit the transaction that it runs in."""
+    collected = ""
+    for line in script.splitlines():
+        collected += line + "\n"
+        if sqlite3.complete_statement(collected):
+            yield collected
+            collected = ""
+
+
+@contextmanager
+def _foreign_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours, each with what to do."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise IllegalStepError(f"{path}: {error}") from error
+    except sqlite3.OperationalError as error:
+        raise _of_operation(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise UsageError(_damaged(path)) from error
+
+
+def _of_operation(path: Path, error: sqlite3.OperationalError) -> CleanupError:
+    code = (error.sqlite_errorcode or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StoppedEarly(f"The disk under {path} is full. Make room and run the same command: nothing is lost.")
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return UsageError(f"The checkpoint {path} cannot be written: {error}.")
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoppedEarly(f"The checkpoint {path} is held by another process. Try again when that has ended.")
+    if code == sqlite3.SQLITE_IOERR:
+        return StoppedEarly(f"The disk under {path} fails ({error}). Mend it and run the same command.")
+    return UsageError(f"{_damaged(path)} ({error})")
+
+
+def _damaged(path: Path) -> str:
+    return f"The checkpoint {path} is damaged or no checkpoint at all. Nothing was sent; make a new plan."
+
+
+def _must_change(changed: int, identity: str) -> None:
+    if changed != 1:
+        raise IllegalStepError(f"{identity} is not in the state that this step begins with")
+
+
+def _instance_row(instance: Instance) -> tuple[object, ...]:
+    return (
+        instance.id,
+        instance.template_id,
+        instance.module,
+        instance.entity,
+        instance.document_id,
+        _stamp(instance.started),
+        instance.started_by,
+        _stamp(instance.modified),
+        _stamp(instance.owned_until),
+        " ".join(sorted(instance.unreadable)),
+    )
+
+
+def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
+    identity, template, module, entity, document, started, started_by, modified, owned, unreadable, *rest = row
+    rule, action, reason, state, sends, alone, error = rest
+    instance = Instance(
+        id=identity,
+        template_id=template,
+        module=module,
+        entity=entity,
+        document_id=document,
+        started=_moment(started),
+        started_by=started_by,
+        modified=_moment(modified),
+        owned_until=_moment(owned),
+        unreadable=frozenset(unreadable.split()),
+    )
+    return Entry(
+        instance=instance,
+        rule=rule,
+        action=Action(action),
+        reason=reason,
+        state=State(state),
+        sends=sends,
+        alone=bool(alone),
+        error=error,
+    )
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(stamp: str | None) -> datetime | None:
+    return None if stamp is None else datetime.fromisoformat(stamp)
