@@ -6,10 +6,10 @@ Interrupted at any point, a second apply ends nothing twice and loses no record.
 import math
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 import anyio
@@ -360,7 +360,7 @@ class Apply:
             self._stop.ask(SafetyStop(reason))
 
     async def _settle(self) -> None:
-        """Asks the portal about every SENT entry. Where a request may still be at work there, waits for its end first."""
+        """Asks the portal about every SENT entry, first waiting for the end of a request that may still be at work."""
         self._refused = 0
         patience = _CUT  # in all: a clock that was set back must not make us wait for hours
         while unsettled := self._journal.unsettled():
@@ -374,6 +374,31 @@ class Apply:
             outcomes = settle(stretch, found)
             self._journal.record(outcomes, now=self._clock())
             _log.info("apply.settled", entries=len(outcomes), still_listed=len(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What an apply would do now: counts of the entries that wait."""
+
+    would_end: int
+    would_be_gone: int
+    would_be_left_alone: int
+
+    def as_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+async def rehearse(journal: Journal, reader: Reader, judge: Judge) -> Rehearsal:
+    """Checks every waiting entry as `Apply` would, and neither sends nor writes anything."""
+    found_states: Counter[State | None] = Counter()
+    after = ""
+    while entries := journal.planned(after, LOOK_UP_LIMIT):
+        found = await reader.look_up([entry.id for entry in entries])
+        outcomes = (recheck(entry, found.get(entry.id), judge) for entry in entries)
+        found_states.update(None if outcome is None else outcome.state for outcome in outcomes)
+        after = entries[-1].id
+    changed, total = found_states[State.CHANGED], found_states.total()
+    return Rehearsal(found_states[None], total - found_states[None] - changed, changed)
 
 
 def _still_at_work(unsettled: Sequence[Unsettled], found: Mapping[str, Instance], now: datetime) -> float:

@@ -43,8 +43,8 @@ def too_old(planned: datetime, now: datetime) -> str:
     """Why a plan of this age may not be applied; "" when it may."""
     if now - planned <= OLDEST_PLAN:
         return ""
-    hours = (now - planned).total_seconds() / 3600
-    return f"The plan is {hours:.0f} hours old; after {OLDEST_PLAN.total_seconds() / 3600:.0f} it is not applied. Plan again."
+    hours, most = ((age.total_seconds() / 3600) for age in (now - planned, OLDEST_PLAN))
+    return f"The plan is {hours:.0f} hours old; after {most:.0f} it is not applied. Plan again."
 
 
 def other_portal(planned: str, webhook: str) -> str:

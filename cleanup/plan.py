@@ -1,0 +1,60 @@
+"""Fills a journal: lists the portal, judges every instance, writes the selected. Changes nothing on the portal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from cleanup import guards
+from cleanup.errors import SafetyStop
+from cleanup.journal import Journal
+from cleanup.listing import stretches
+from cleanup.model import Decision, Instance, Verdict
+from cleanup.portal.client import Reader
+from cleanup.rules import RuleBook
+
+#: IDs and start times of one portal may come from machines whose clocks differ by as much.
+_CLOCKS = timedelta(hours=1)
+_log = structlog.get_logger()
+
+
+async def fill(
+    journal: Journal, reader: Reader, book: RuleBook, *, population: int | None, save: Callable[[], None]
+) -> None:
+    """Goes on from the journal's bookmark to a complete plan. `book` knows the portal's templates by now.
+
+    Raises SafetyStop when the listing cannot be the whole list; then the plan stays incomplete and cannot be applied.
+    """
+    head = journal.head()
+    now = datetime.fromisoformat(head.now)
+    newest = book.newest_start(now)
+    until = now if newest is None else min(now, newest + _CLOCKS)
+    async for stretch in stretches(reader, journal.bookmark(), until):
+        judged = [(instance, _told(book.judge(instance, now), head.run)) for instance in stretch.instances]
+        journal.plan(judged, stretch.bookmark)
+        save()
+        _log.info("plan.page_done", instances=len(judged), bookmark=stretch.bookmark)
+    _finish(journal, book, population=population, whole=newest is None or newest >= now)
+
+
+def _told(verdict: Verdict, run: str) -> Verdict:
+    """The verdict with its reason filled in for this run, when it is for the record."""
+    if verdict.decision is not Decision.SELECTED:
+        return verdict
+    return replace(verdict, reason=verdict.reason.replace("{rule}", verdict.rule or "").replace("{run}", run))
+
+
+def _finish(journal: Journal, book: RuleBook, *, population: int | None, whole: bool) -> None:
+    for rule in book.rules:
+        if rule.take is not None:
+            journal.take(rule.id, rule.take.count, newest=rule.take.order == "newest")
+    listed = sum(count.count for count in journal.tally())
+    if whole and (reason := guards.cut_short(listed=listed, population=population)):
+        raise SafetyStop(reason)
+    journal.finish_plan(population if population is not None else listed)
+
+
+def judge_as_planned(book: RuleBook, now: datetime) -> Callable[[Instance], Verdict]:
+    """The judgement that `apply` repeats on the portal's present word: same rules, same now as the plan's."""
+    return lambda instance: book.judge(instance, now)

@@ -1,0 +1,125 @@
+"""A run, a probe or a list of runs as text for a person. Names from the portal are shown without control characters."""
+
+import shlex
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cleanup.journal import Journal
+from cleanup.reports.document import Document
+
+_LEFT_ALONE = ("protected", "kept", "no_match", "undecided", "locked")
+_ENDS = ("killed", "terminated", "already_gone", "changed", "failed", "pending")
+
+
+def clean(text: str) -> str:
+    """The text without control characters, which could move the cursor or colour the terminal."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def show_run(document: Document, console: Console) -> None:
+    """The document of plan, apply, run or status."""
+    totals = document["totals"]
+    console.print(f"[bold]{document['verb']}[/] {document['run']} · {document['portal']} · {document['state']}")
+    population = document["population"]
+    of = "" if population is None else f" of {population:,}"
+    alone = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _LEFT_ALONE if totals[name])
+    console.print(f"listed {totals['listed']:,}{of}; left alone: {alone or 'none'}")
+    ends = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _ENDS if totals[name])
+    console.print(f"selected {totals['selected']:,}" + (f": {ends}" if ends else ""))
+    if document["by_rule"]:
+        console.print(_by_rule(document["by_rule"]))
+    for row in document["undecided"]:
+        console.print(f"undecided: {row['count']:,} by rule {row['rule']}, because {row['field']} is not known")
+    if document.get("dry_run"):
+        would = document["dry_run"]
+        console.print(
+            f"[bold]dry run[/]: {would['would_end']:,} would be ended now, {would['would_be_gone']:,} are gone "
+            f"already, {would['would_be_left_alone']:,} changed and would be left alone. Nothing was sent."
+        )
+    _show_requests(document, console)
+
+
+def _by_rule(rows: Sequence[Document]) -> Table:
+    shown = [name for name in ("selected", *_ENDS, *_LEFT_ALONE) if any(row.get(name) for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("rule")
+    table.add_column("action")
+    for name in shown:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(Text(clean(row["rule"])), row["action"], *(f"{row.get(name, 0):,}" for name in shown))
+    return table
+
+
+def _show_requests(document: Document, console: Console) -> None:
+    requests, seconds = document["requests"], document["seconds"]
+    extra = [f"{requests['retried']} repeated"] if requests["retried"] else []
+    extra += [f"{requests['query_limit']} × 503"] if requests["query_limit"] else []
+    extra += [f"{requests['operation_limit']} × operation limit"] if requests["operation_limit"] else []
+    waited = [
+        f"{seconds[name]:.0f} s waiting for {what}"
+        for name, what in (("waiting_rate", "the request rate"), ("waiting_operating", "the operating budget"))
+        if seconds[name] >= 1
+    ]
+    told = ", ".join([f"{requests['sent']} requests", *extra, f"{seconds['wall']:.1f} s", *waited])
+    console.print(told)
+
+
+def show_next(document: Document, console: Console, reasons: Iterable[str]) -> None:
+    """Behind a plan: what stands against it, or the next command."""
+    reasons = list(reasons)
+    for reason in reasons:
+        console.print(f"[yellow]would be refused:[/] {reason}")
+    if not document["totals"]["selected"]:
+        console.print("Nothing to end.")
+    elif not reasons:
+        console.print(f"Look at it:  b24-cleanup report {named(document)} --format csv", highlight=False)
+        console.print(
+            f"Then end it: b24-cleanup apply {named(document)} --confirm {document['portal']}", highlight=False
+        )
+
+
+def named(document: Document) -> str:
+    """How to name the run on a command line: by its id, or by a path where it does not lie in the state directory."""
+    path = str(document["checkpoint"])
+    return str(document["run"]) if path.endswith(f"/{document['run']}.sqlite") else shlex.quote(path)
+
+
+def show_preamble(document: Document, journal: Journal, console: Console, *, seconds: float | None) -> None:
+    """What apply is about to do, before it asks."""
+    totals = document["totals"]
+    console.print(
+        f"About to end {totals['pending']:,} workflow instances on [bold]{document['portal']}[/]. There is no way back."
+    )
+    console.print(f"rules {document['rules']['digest'][:19]}… · plan of {document['now']}")
+    console.print(_by_rule(document["by_rule"]))
+    names = journal.templates() or {}
+    for template, count in journal.template_counts()[:10]:
+        name = clean(names.get(template or 0, "no name: a robot's or deleted template"))
+        console.print(Text(f"  {count:>8,}  {name} ({template or 'no id'})"))
+    if seconds is not None:
+        console.print(f"At the portal's request rate this takes at least {seconds:.0f} s.")
+
+
+def show_runs(documents: Sequence[Document], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("run", "portal", "state", "rules"):
+        table.add_column(name)
+    for name in ("selected", "ended", "pending", "failed"):
+        table.add_column(name, justify="right")
+    for document in documents:
+        totals = document["totals"]
+        ended = totals["killed"] + totals["terminated"]
+        counts = (totals["selected"], ended, totals["pending"], totals["failed"])
+        table.add_row(
+            document["run"],
+            document["portal"],
+            document["state"],
+            Text(clean(document["rules"]["file"])),
+            *(f"{count:,}" for count in counts),
+        )
+    console.print(table if documents else "There is no run yet.")

@@ -1,0 +1,185 @@
+"""What the journal promises, on real files."""
+
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleanup.errors import UsageError
+from cleanup.journal import IllegalStepError, Journal, Outcome, RunHead
+from cleanup.model import STEPS, Action, Decision, Entry, Instance, State, Verdict
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+def head() -> RunHead:
+    return RunHead(
+        run="20261123-040000-abcd",
+        portal="acme.bitrix24.ru",
+        rules_file="rules.yaml",
+        rules_digest="sha256:00",
+        rules_source="version: 1",
+        now=NOW.isoformat(),
+        created=NOW.isoformat(),
+    )
+
+
+def instance(number: int) -> Instance:
+    return Instance(
+        id=f"66e412fdc9bd4{number % 10}.{number:08d}",
+        template_id=7,
+        module="crm",
+        entity="CCrmDocumentLead",
+        document_id=f"LEAD_{number}",
+        started=NOW,
+        started_by=1,
+        modified=NOW,
+        unreadable=frozenset({"owned_until"}),
+    )
+
+
+def selected(rule: str = "old") -> Verdict:
+    return Verdict(decision=Decision.SELECTED, rule=rule, action=Action.KILL, reason="why not")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.create(tmp_path / "run.sqlite", head()) as created:
+        created.plan(((instance(number), selected()) for number in range(5)), "bookmark")
+        created.finish_plan(5)
+        yield created
+
+
+def claim(journal: Journal, *entries: Entry) -> None:
+    journal.claim([entry.id for entry in entries], now=NOW, quiet_at=NOW)
+
+
+def test_a_new_journal_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "run.sqlite"
+    with Journal.create(path, head()) as journal:
+        journal.finish_plan(0)
+        for file in path.parent.iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file.name
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(UsageError, match="exists already"):
+        Journal.create(tmp_path / "mine", head())
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_an_instance_is_recorded_in_full_before_it_is_touched(journal: Journal) -> None:
+    assert [entry.instance for entry in journal.planned("", 10)] == [instance(n) for n in range(5)]
+
+
+def test_the_bookmark_and_the_page_are_written_together(journal: Journal) -> None:
+    with pytest.raises(IllegalStepError):
+        journal.plan([(instance(7), selected()), (instance(1), selected())], "further")
+    assert journal.bookmark() == "bookmark"
+    assert len(journal.planned("", 10)) == 5
+
+
+def test_a_claim_is_on_disk_before_it_returns(journal: Journal) -> None:
+    first = journal.planned("", 1)[0]
+    claim(journal, first)
+    with Journal.open(journal.path, readonly=True) as other:
+        assert other.state_counts() == {State.PLANNED: 4, State.SENT: 1}
+
+
+def test_claiming_twice_is_refused_and_changes_nothing(journal: Journal) -> None:
+    one, two = journal.planned("", 2)
+    claim(journal, one)
+    with pytest.raises(IllegalStepError):
+        claim(journal, two, one)
+    assert journal.state_counts() == {State.PLANNED: 4, State.SENT: 1}
+
+
+@pytest.mark.parametrize("old", State)
+@pytest.mark.parametrize("new", State)
+def test_the_file_itself_refuses_steps_that_the_table_does_not_have(tmp_path: Path, old: State, new: State) -> None:
+    identity = instance(0).id
+    with Journal.create(tmp_path / "run.sqlite", head()) as journal:
+        journal.plan([(instance(0), selected())], "")
+        for step in _way_to(old):
+            journal.record([Outcome(identity, step)], now=NOW)
+        if new is old or new in STEPS[old]:
+            journal.record([Outcome(identity, new)], now=NOW)
+            assert journal.state_counts() == {new: 1}
+        else:
+            with pytest.raises(IllegalStepError):
+                journal.record([Outcome(identity, new)], now=NOW)
+            assert journal.state_counts() == {old: 1}
+
+
+def _way_to(state: State) -> list[State]:
+    if state is State.PLANNED:
+        return []
+    return [state] if state in STEPS[State.PLANNED] else [State.SENT, state]
+
+
+def test_a_refund_leaves_no_blame(journal: Journal) -> None:
+    first = journal.planned("", 1)[0]
+    claim(journal, first)
+    journal.record([Outcome(first.id, State.PLANNED, refund=True, alone=True)], now=NOW)
+    again = journal.planned("", 1)[0]
+    assert (again.sends, again.alone) == (0, True)
+
+
+def test_take_keeps_the_oldest_and_counts_the_others_as_kept(journal: Journal) -> None:
+    journal.take("old", 2, newest=False)
+    assert journal.state_counts() == {State.PLANNED: 2}
+    assert {(count.decision, count.count) for count in journal.tally()} == {(Decision.SELECTED, 2), (Decision.KEPT, 3)}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "not a checkpoint", id="empty file"),
+        pytest.param(b"hello, I am no database" * 100, "damaged", id="no database"),
+        pytest.param(None, "not a checkpoint", id="another program's database"),
+    ],
+)
+def test_a_foreign_file_is_refused_with_one_clear_message(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "foreign"
+    if content is None:
+        with sqlite3.connect(path) as raw:
+            raw.execute("CREATE TABLE entry (id)")
+        raw.close()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        Journal.open(path)
+
+
+def test_a_truncated_journal_is_refused(journal: Journal) -> None:
+    path = journal.path
+    journal.plan([(instance(number), selected()) for number in range(10, 2000)], "end")
+    journal.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="damaged"):
+        Journal.open(path)
+
+
+@settings(max_examples=50, deadline=None)
+@given(steps=st.lists(st.tuples(st.integers(0, 4), st.sampled_from(State)), max_size=40))
+def test_no_history_of_steps_loses_or_doubles_an_entry(steps: list[tuple[int, State]]) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Journal.create(Path(folder) / "run.sqlite", head()) as journal,
+    ):
+        journal.plan(((instance(number), selected()) for number in range(5)), "")
+        for number, state in steps:
+            try:
+                journal.record([Outcome(instance(number).id, state)], now=NOW)
+            except IllegalStepError:
+                continue
+        assert sum(journal.state_counts().values()) == 5
