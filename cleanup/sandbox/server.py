@@ -1,0 +1,118 @@
+"""The sandbox as a server on loopback: `async with Sandbox(Settings(...)) as sandbox`."""
+
+import json
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from cleanup.sandbox.faults import Faults
+from cleanup.sandbox.front import Front
+from cleanup.sandbox.ledger import Ledger
+from cleanup.sandbox.methods import METHODS
+from cleanup.sandbox.portal import Portal
+from cleanup.sandbox.rows import INSTANCE_COLUMNS, Row, printer
+from cleanup.sandbox.settings import Generation, Settings
+from cleanup.sandbox.world import World
+
+_HOST = "127.0.0.1"
+_LARGEST_BODY = 32 * 2**20
+#: Requests still at work when the sandbox is closed are given up after this long.
+_PATIENCE = 0.05
+_LOGIN = "<!DOCTYPE html>\n<html><head><title>Bitrix24</title></head><body><form>Log in</form></body></html>\n"
+
+
+class Sandbox:
+    """A portal that listens while the context is open. Its state can be read, and changed, at any time.
+
+    Leaving the context does not wait for work in progress.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        if self.settings.generation is not Generation.G3:
+            raise ValueError(f"{self.settings.generation} is not simulated yet, only {Generation.G3}")
+        self._portal = Portal(self.settings, METHODS)
+        self._runner: web.AppRunner | None = None
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {self.world!r} {self.ledger!r} {self._portal.limiter!r}>"
+
+    @property
+    def world(self) -> World:
+        return self._portal.world
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._portal.ledger
+
+    @property
+    def faults(self) -> Faults:
+        return self._portal.faults
+
+    @property
+    def url(self) -> str:
+        """The portal's base address, with a slash at its end."""
+        if self._runner is None:
+            raise RuntimeError("the sandbox is not running; use it with `async with`")
+        return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
+
+    @property
+    def webhook(self) -> str:
+        return f"{self.url}rest/{self.settings.user}/{self.settings.secret}/"
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_PATIENCE)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, _HOST, self.settings.port).start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=_LARGEST_BODY)
+        router = application.router
+        router.add_get("/sandbox/ledger", self._show_ledger)
+        router.add_get("/sandbox/instances", self._show_instances)
+        router.add_get("/sandbox/population", self._show_population)
+        router.add_get("/sandbox/faults", self._show_faults)
+        router.add_post("/sandbox/faults", self._change_faults)
+        front = Front(self._portal)
+        for verb in ("GET", "POST"):
+            router.add_route(verb, "/rest/{user}/{secret}/{method}", front.handle)
+            router.add_route(verb, "/rest/{user}/{secret}/{method}/", front.handle)
+        router.add_route("*", "/{anything:.*}", _show_login)
+        return application
+
+    async def _show_ledger(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.ledger.to_json())
+
+    async def _show_instances(self, _request: web.Request) -> web.Response:
+        return self._show(self.world.alive)
+
+    async def _show_population(self, _request: web.Request) -> web.Response:
+        return self._show(self.world.population)
+
+    def _show(self, rows: list[Row] | tuple[Row, ...]) -> web.Response:
+        """All fields, printed as the list method prints them."""
+        return web.json_response(list(map(printer(INSTANCE_COLUMNS, INSTANCE_COLUMNS, self._portal.zone), rows)))
+
+    async def _show_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.faults.to_json())
+
+    async def _change_faults(self, request: web.Request) -> web.Response:
+        try:
+            self.faults.change(json.loads(await request.text()))
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(self.faults.to_json())
+
+
+async def _show_login(_request: web.Request) -> web.Response:
+    """PORTAL.md 4: a wrong path is answered by a login page with status 200."""
+    return web.Response(text=_LOGIN, content_type="text/html")
