@@ -13,10 +13,12 @@ from cleanup.sandbox.faults import Fault
 from cleanup.sandbox.server import Sandbox
 from cleanup.sandbox.settings import Billing, Choice, Generation, Settings
 
+_DESCRIPTION = "A simulated Bitrix24 portal on 127.0.0.1, until it is interrupted. Rehearse on it before the real one."
+
 
 def main(argv: Sequence[str]) -> int:
     """Serve until a signal; the exit code."""
-    parser = argparse.ArgumentParser(prog="b24-cleanup sandbox", description=__doc__)
+    parser = argparse.ArgumentParser(prog="b24-cleanup sandbox", description=_DESCRIPTION)
     add_arguments(parser)
     namespace = parser.parse_args(argv)
     try:

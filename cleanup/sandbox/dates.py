@@ -29,12 +29,16 @@ class Zone:
 
     def iso(self, moment: int) -> str:
         day, second = divmod(moment + self.offset, DAY)
-        text = self._days.get(day)
-        if text is None:
-            text = self._days[day] = datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m-%dT")
         minute, second = divmod(second, 60)
-        hour, minute = divmod(minute, 60)
-        return f"{text}{hour:02}:{minute:02}:{second:02}{self.suffix}"
+        return f"{self._days.get(day) or self._day(day)}{_MINUTES[minute]}{_SECONDS[second]}{self.suffix}"
+
+    def _day(self, day: int) -> str:
+        text = self._days[day] = datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m-%dT")
+        return text
+
+
+_SECONDS = [f"{second:02}" for second in range(60)]
+_MINUTES = [f"{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60)]
 
 
 def read_date(text: str, *, now: int, zone: Zone) -> int | None:

@@ -18,7 +18,7 @@ class _Bucket:
 
 class LoadLimiter:
     def __init__(self, settings: Settings) -> None:
-        self._billing = settings.billing
+        self._billing = Billing(settings.billing)
         self._limit = settings.operating_limit
         self._window = settings.operating_window
         self._ban = settings.ban_seconds
@@ -78,8 +78,10 @@ class LoadLimiter:
 
     def _kept(self, key: Key, now: float) -> dict[int, _Bucket]:
         """The buckets of a key that are still in the window; the others are forgotten."""
+        kept = self._buckets.get(key)
+        if not kept:
+            return {}
         oldest = self._number(now) - _BUCKETS
-        kept = self._buckets.get(key, {})
         for place in [place for place in kept if place <= oldest]:
             del kept[place]
         return kept

@@ -1,7 +1,7 @@
 """The instances that a sandbox starts with, made from a seed: the same seed, count and moment give the same rows."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from random import Random
 
@@ -99,7 +99,3 @@ def _id(random: Random, started: int) -> str:
     made = started - random.randrange(_DAY) if random.random() < _EARLY_ID else started
     fraction = random.randrange(10 * 10**8)
     return f"{made:08x}{random.randrange(10**6):05x}{fraction // 10**8}.{fraction % 10**8:08}"
-
-
-def ids(rows: Iterable[Row]) -> list[str]:
-    return [row.id for row in rows]

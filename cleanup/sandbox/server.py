@@ -30,7 +30,7 @@ class Sandbox:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        if self.settings.generation is not Generation.G3:
+        if self.settings.generation != Generation.G3:
             raise ValueError(f"{self.settings.generation} is not simulated yet, only {Generation.G3}")
         self._portal = Portal(self.settings, METHODS)
         self._runner: web.AppRunner | None = None
