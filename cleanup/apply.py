@@ -17,7 +17,7 @@ import structlog
 
 from cleanup import guards
 from cleanup.errors import CleanupError, SafetyStop
-from cleanup.guards import Caps
+from cleanup.guards import Limits
 from cleanup.journal import Journal, Outcome, Unsettled
 from cleanup.model import ENDED_BY, Entry, Instance, State, Verdict
 from cleanup.portal import refusals
@@ -193,13 +193,13 @@ class Apply:
         ender: Ender,
         *,
         judge: Judge,
-        caps: Caps,
+        limits: Limits,
         status: Callable[[Entry], str],
         stop: Stop,
         clock: Callable[[], datetime],
     ) -> None:
         self._journal, self._reader, self._ender = journal, reader, ender
-        self._caps, self._status, self._stop, self._clock = caps, status, stop, clock
+        self._limits, self._status, self._stop, self._clock = limits, status, stop, clock
         self._desk = Desk(journal, judge)
         self._checking = False
         self._changed = anyio.Event()
@@ -356,7 +356,7 @@ class Apply:
 
     def _guard(self) -> None:
         failed = self._refused + self._journal.failed()
-        if reason := guards.too_many_failures(failed=failed, tried=self._tried, caps=self._caps):
+        if reason := guards.too_many_failures(failed=failed, tried=self._tried, limits=self._limits):
             self._stop.ask(SafetyStop(reason))
 
     async def _settle(self) -> None:

@@ -21,7 +21,7 @@ from cleanup.apply import Apply, Rehearsal, Stop, rehearse
 from cleanup.config import RulesFile, load_rules, parse_rules
 from cleanup.config.settings import Pace
 from cleanup.errors import AccessError, CleanupError, ExitCode, SafetyStop, UsageError
-from cleanup.guards import Caps
+from cleanup.guards import Limits
 from cleanup.journal import Journal, RunHead, Usage
 from cleanup.model import Action, Entry, State
 from cleanup.plan import fill, judge_as_planned
@@ -169,7 +169,7 @@ def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
         *guards.refusals(
             selected=sum(journal.state_counts().values()),
             population=journal.population() or 0,
-            caps=_caps(_rules_of(journal), window),
+            limits=_limits(_rules_of(journal), window),
         ),
     ]
     return [reason for reason in reasons if reason]
@@ -197,7 +197,7 @@ async def _apply(setting: Setting, journal: Journal, window: Window, verb: str) 
             connection.reader,
             Ender(connection.line),
             judge=judge,
-            caps=_caps(rules, window),
+            limits=_limits(rules, window),
             status=_status,
             stop=stop,
             clock=_clock,
@@ -409,13 +409,8 @@ def _digest_now(file: str) -> str | None:
     return load_rules(path).digest if path.is_file() else None
 
 
-def _caps(rules: RulesFile, window: Window) -> Caps:
-    limits = rules.limits
-    return Caps(
-        max_kill=limits.max_kill if window.max_kill is None else window.max_kill,
-        max_percent=limits.max_percent,
-        max_failed_percent=limits.max_failed_percent,
-    )
+def _limits(rules: RulesFile, window: Window) -> Limits:
+    return rules.limits if window.max_kill is None else replace(rules.limits, max_kill=window.max_kill)
 
 
 def _status(entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""The whole story on a sandbox portal: plan, apply, kill -9 in the middle, apply again, verify, compare with the ledger.
+"""The whole story on a sandbox portal: plan, apply, kill -9 in the middle, apply again, verify, compare.
 
 Every step is a process of its own, started as a user would start it; the portal's ledger has the last word.
 """
@@ -68,7 +68,7 @@ class Stage:
         return dict(json.loads(answer.stdout))
 
     def ledger(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://{self.portal}/sandbox/ledger", timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"http://{self.portal}/sandbox/ledger", timeout=10) as answer:
             return dict(json.load(answer))
 
 

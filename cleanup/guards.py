@@ -12,29 +12,29 @@ _IDENTITY = ("template_id", "module", "entity", "document_id", "started")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
-    """The caps of a run; None: off."""
+class Limits:
+    """The caps of a run (`limits` in a rules file); None is a written-out "off"."""
 
-    max_kill: int | None
+    max_kill: int | None = 500
     #: Of the portal's population, 0 to 100.
-    max_percent: float | None
+    max_percent: float | None = 25.0
     #: Of the entries that were tried, 0 to 100.
-    max_failed_percent: float | None
+    max_failed_percent: float | None = 10.0
 
 
-def refusals(*, selected: int, population: int, caps: Caps) -> list[str]:
+def refusals(*, selected: int, population: int, limits: Limits) -> list[str]:
     """Why a plan of this size may not be applied; empty when it may."""
     found: list[str] = []
-    if caps.max_kill is not None and selected > caps.max_kill:
+    if limits.max_kill is not None and selected > limits.max_kill:
         found.append(
-            f"The plan selects {selected:,} instances; limits.max_kill allows {caps.max_kill:,}. "
+            f"The plan selects {selected:,} instances; limits.max_kill allows {limits.max_kill:,}. "
             "Look at the plan, then narrow the rules or raise the cap."
         )
     share = 100 * selected / population if population else 0.0
-    if caps.max_percent is not None and share > caps.max_percent:
+    if limits.max_percent is not None and share > limits.max_percent:
         found.append(
             f"The plan selects {share:.1f} % of the portal's {population:,} instances; limits.max_percent allows "
-            f"{caps.max_percent:g} %. Look at the plan, then narrow the rules or raise the cap."
+            f"{limits.max_percent:g} %. Look at the plan, then narrow the rules or raise the cap."
         )
     return found
 
@@ -58,16 +58,16 @@ def changed_rules(planned: str, current: str | None, file: str) -> str:
     return f"The rules file {file} was changed after the plan was made. Plan again."
 
 
-def too_many_failures(*, failed: int, tried: int, caps: Caps) -> str:
+def too_many_failures(*, failed: int, tried: int, limits: Limits) -> str:
     """Why a run must stop here; "" when it may go on."""
-    if caps.max_failed_percent is None or failed < _FEWEST_FAILURES:
+    if limits.max_failed_percent is None or failed < _FEWEST_FAILURES:
         return ""
     share = 100 * failed / max(1, tried)
-    if share <= caps.max_failed_percent:
+    if share <= limits.max_failed_percent:
         return ""
     return (
         f"{failed:,} of {tried:,} tried entries failed ({share:.0f} %); limits.max_failed_percent allows "
-        f"{caps.max_failed_percent:g} %. The rest was left untouched. See the report for the reasons."
+        f"{limits.max_failed_percent:g} %. The rest was left untouched. See the report for the reasons."
     )
 
 

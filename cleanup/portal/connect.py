@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cleanup.config.settings import Pace
+from cleanup.config.settings import Pace, Requests
 from cleanup.limits import ORDINARY_RATE, BatchSize, Concurrency, OperatingBudget, RequestRate, rate_of
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Line, Probe, Reader
@@ -53,4 +53,6 @@ def _pacer(pace: Pace, memory: BucketMemory | None) -> Pacer:
 def _rate(pace: Pace) -> RequestRate | None:
     if pace.requests == "auto":
         return ORDINARY_RATE  # until the licence is known
-    return None if pace.requests == "off" else RequestRate(pace.requests.burst, pace.requests.per_second)
+    if isinstance(pace.requests, Requests):
+        return RequestRate(pace.requests.burst, pace.requests.per_second)
+    return None

@@ -7,6 +7,7 @@ from typing import IO
 
 from cleanup.journal import Journal
 from cleanup.model import Entry, State
+from cleanup.rules import document_type
 
 COLUMNS = (
     "id",

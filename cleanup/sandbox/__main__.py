@@ -5,7 +5,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -50,7 +50,8 @@ def _announce(webhook: str) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One option for each setting; left out, the setting's own default holds."""
     for option in _OPTIONS:
-        shown = f"{option.help} (default: {_default(option.name)})"
+        default = _default(option.name)
+        shown = option.help if default is None else f"{option.help} (default: {default})"
         flag = f"--{option.name.replace('_', '-')}"
         parser.add_argument(flag, type=option.read, default=argparse.SUPPRESS, metavar=option.metavar, help=shown)
     parser.add_argument("--not-administrator", dest="administrator", action="store_false", default=argparse.SUPPRESS)
@@ -67,8 +68,7 @@ def settings_from(namespace: argparse.Namespace) -> Settings:
 
 
 def _default(name: str) -> object:
-    default = next(field.default for field in fields(Settings) if field.name == name)
-    return "" if default is MISSING else default
+    return next(field.default for field in fields(Settings) if field.name == name)
 
 
 def _fault(text: str) -> tuple[str, float]:

@@ -56,9 +56,9 @@ class Faults:
             for fault, left in self.next_kills.items():
                 if left > 0:
                     self.next_kills[fault] = left - 1
-                    return fault
+                    return Fault(fault)
         drawn = [fault for fault, rate in self.rates.items() if self._random.random() < rate]
-        return drawn[0] if drawn else None
+        return Fault(drawn[0]) if drawn else None
 
     def change(self, changes: object) -> None:
         """Set what the map names, all or nothing. Raises ValueError for names and values that make no sense."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from cleanup.sandbox.dates import Zone
 from cleanup.sandbox.filters import Filter, ReadDate, compile_filter
 from cleanup.sandbox.php import Parameters, Value, to_text
-from cleanup.sandbox.rows import Columns, Kind, printer
+from cleanup.sandbox.rows import Column, Columns, Kind, printer
 
 PAGE = 50
 AnyRow = Sequence[Any]
@@ -85,7 +85,7 @@ def _ordered(table: Table, conditions: Filter, order: list[tuple[str, bool]], ra
     if name == "ID":  # unique, so that whatever follows in the order does not matter
         found = table.source.rows(conditions, descending=descending)
         return (row for row in found if conditions.accepts(row)) if conditions.tests else found
-    rows = [row for row in table.source.rows(conditions, descending=False) if conditions.accepts(row)]
+    rows = list(filter(conditions.accepts, table.source.rows(conditions, descending=False)))
     return _sorted(_turned(rows, random), table.columns, order)
 
 
@@ -98,10 +98,11 @@ def _turned(rows: list[AnyRow], random: Random) -> list[AnyRow]:
 def _sorted(rows: list[AnyRow], columns: Columns, order: list[tuple[str, bool]]) -> list[AnyRow]:
     for name, descending in reversed(order):
         if columns[name].kind is not Kind.ARRAY:
-            rows.sort(key=_sort_key(columns[name].place), reverse=descending)
+            rows.sort(key=_sort_key(columns[name]), reverse=descending)
     return rows
 
 
-def _sort_key(index: int) -> Callable[[AnyRow], tuple[bool, Any]]:
-    """SQL puts null first."""
-    return lambda row: (row[index] is not None, row[index] if row[index] is not None else 0)
+def _sort_key(column: Column) -> Callable[[AnyRow], Any]:
+    """SQL puts null first; no number and no time here is negative."""
+    place, null = column.place, "" if column.kind is Kind.TEXT else -1
+    return lambda row: null if row[place] is None else row[place]

@@ -6,6 +6,7 @@ Every PHP array is a dict with text keys here, as it arrives; only what is answe
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
@@ -48,13 +49,14 @@ def _register(variables: Parameters, name: str, value: str) -> None:
 _TOP = str.maketrans(". [", "___")
 
 
-def _path(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _path(name: str) -> tuple[str, ...]:
     """The keys of a variable's name. Text after a closed bracket that opens no other is lost, as in PHP."""
     top, bracket, rest = name.partition("[")
     if not top:
-        return []
+        return ()
     if not bracket or "]" not in rest:
-        return [name.translate(_TOP)]
+        return (name.translate(_TOP),)
     keys = [top.translate(_TOP)]
     position = len(top)
     while position < len(name) and name[position] == "[":
@@ -63,7 +65,7 @@ def _path(name: str) -> list[str]:
             break
         keys.append(name[position + 1 : end])
         position = end + 1
-    return keys
+    return tuple(keys)
 
 
 def _next_index(array: Mapping[str, Value]) -> str:

@@ -48,7 +48,7 @@ class Kind(Enum):
 
 class Column(NamedTuple):
     kind: Kind
-    #: The place of the value in the row's tuple; -1 where the row holds none.
+    #: The place of the value in the row's tuple; where the row holds none, any place that is never None.
     place: int
 
 
@@ -88,28 +88,27 @@ TEMPLATE_COLUMNS: Columns = {
 
 def printer(columns: Columns, names: Iterable[str], zone: Zone) -> Printer:
     """A function that prints the named columns of a row: numbers as texts, dates as ISO, none as null."""
-    texts: list[tuple[str, int]] = []
-    others: list[tuple[str, int, Callable[[int], str]]] = []
-    constant: dict[str, Any] = {}
-    for name in names:
-        kind, index = columns[name]
-        constant[name] = _EMPTY.get(name, [])
-        if kind is Kind.TEXT:
-            texts.append((name, index))
-        elif kind is not Kind.ARRAY:
-            others.append((name, index, str if kind is Kind.NUMBER else zone.iso))
+    shown = tuple(dict.fromkeys(names))
+    places = [columns[name].place for name in shown]
+    conversions = [(name, _conversion(name, columns[name].kind, zone)) for name in shown]
+    converted = [(name, convert) for name, convert in conversions if convert is not None]
 
     def show(row: Sequence[Any]) -> dict[str, Any]:
-        shown = constant.copy()
-        for name, index in texts:
-            shown[name] = row[index]
-        for name, index, show_value in others:
-            value = row[index]
-            shown[name] = None if value is None else show_value(value)
-        return shown
+        fields = {name: row[place] for name, place in zip(shown, places, strict=True)}
+        for name, convert in converted:
+            value = fields[name]
+            if value is not None:
+                fields[name] = convert(value)
+        return fields
 
     return show
 
 
+def _conversion(name: str, kind: Kind, zone: Zone) -> Callable[[Any], Any] | None:
+    if kind is Kind.ARRAY:
+        return lambda _value: _ALWAYS.get(name, [])
+    return {Kind.NUMBER: str, Kind.DATE: zone.iso}.get(kind)
+
+
 #: What the columns without a value in the row print as, where that is not an empty array.
-_EMPTY = {"DESCRIPTION": "", "IS_MODIFIED": "N"}
+_ALWAYS = {"DESCRIPTION": "", "IS_MODIFIED": "N"}

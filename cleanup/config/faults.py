@@ -1,0 +1,40 @@
+"""A fault of a file: where, what is wrong, what was meant. All of a file's faults are told at once."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A place in a file, counted from 1, and what is wrong there."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    #: The line of the file, "" where there is none to show.
+    source: str = ""
+
+    def __str__(self) -> str:
+        told = f"{self.file}:{self.line}:{self.column}: {self.message}"
+        if not self.source:
+            return told
+        # A tab before the caret must stay a tab, or the caret points elsewhere.
+        indent = "".join("\t" if letter == "\t" else " " for letter in self.source[: self.column - 1])
+        return f"{told}\n    {self.source}\n    {indent}^"
+
+
+class Faults(ValueError):
+    """A file with faults; its text is all of them, in the order of the file."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """ " Did you mean …?", or the list of what there is."""
+    known = list(known)
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f" Did you mean “{near[0]}”?" if near else f" There is: {', '.join(known)}."

@@ -1,0 +1,206 @@
+"""Reading a `match`: the vocabulary of fields and tests (DESIGN.md 4) into the tree that rules.match evaluates."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta, tzinfo
+from functools import partial
+from typing import TypeVar
+
+from cleanup.config import scalars
+from cleanup.config.faults import meant
+from cleanup.config.nodes import Mapping, Node, Scalar, Sequence, Source
+from cleanup.config.sections import items, one_or_many, scalar, section
+from cleanup.rules.documents import DOCUMENT_TYPES
+from cleanup.rules.match import (
+    All,
+    AnyOf,
+    DocumentTypeTest,
+    Everything,
+    Exists,
+    Locked,
+    Match,
+    Not,
+    NumberTest,
+    Pattern,
+    Stuck,
+    TemplateTest,
+    TextTest,
+    TimeTest,
+    Use,
+)
+
+T = TypeVar("T")
+
+_TEXTS = ("document_id", "module", "entity", "id")
+_NUMBERS = ("template_id", "started_by")
+_TIMES = ("started", "modified")
+FIELDS = ("template", "document_type", "stuck", "locked", *_TEXTS, *_NUMBERS, *_TIMES)
+_KEYS = (*FIELDS, "all", "any", "not", "use")
+_LONGEST_PATTERN = 1000
+_DYNAMIC = re.compile(r"dynamic_[1-9][0-9]*", re.ASCII)
+#: Stands where a faulty test stood; the file is refused anyway.
+_FAULTY = Everything()
+
+
+class MatchReader:
+    """Reads matches of one file; knows its timezone and its named sets."""
+
+    def __init__(self, source: Source, timezone: tzinfo | None, sets: Mapping | None) -> None:
+        self._source, self._timezone = source, timezone
+        self._sets = {key.text: value for key, value in sets.pairs} if sets else {}
+        self._open: list[str] = []
+
+    def read(self, node: Node) -> Match:
+        """The tree of a match. Notes faults; never raises."""
+        if isinstance(node, Scalar):
+            if node.text == "everything":
+                return Everything()
+            self._source.fault(node, "a match is a map of tests; only “match: everything” says all")
+            return _FAULTY
+        if isinstance(node, Sequence):
+            self._source.fault(node, "a match is a map of tests; for OR write “any:” with a list")
+            return _FAULTY
+        if not node.pairs:
+            self._source.fault(node, "an empty match would mean all; write “match: everything” if that is meant")
+            return _FAULTY
+        return self._map(node)
+
+    def _map(self, node: Mapping) -> Match:
+        tests = [self._test(key, value) for key, value in node.pairs]
+        return tests[0] if len(tests) == 1 else All(tuple(tests))
+
+    def _test(self, key: Scalar, value: Node) -> Match:
+        name = key.text
+        if name == "all":
+            return All(self._several(value, name))
+        if name == "any":
+            return AnyOf(self._several(value, name))
+        if name == "not":
+            return Not(self.read(value))
+        if name == "use":
+            return scalar(self._source, value, self._set, _FAULTY)
+        if name in FIELDS:
+            return self._field(name, value)
+        self._source.fault(key, f"there is no test “{name}”.{meant(name, _KEYS)}")
+        return _FAULTY
+
+    def _several(self, node: Node, name: str) -> tuple[Match, ...]:
+        found = tuple(self.read(item) for item in items(self._source, node, f"“{name}”"))
+        if not found and isinstance(node, Sequence):
+            self._source.fault(node, f"“{name}” has an empty list")
+        return found or (_FAULTY,)
+
+    def _set(self, named: Scalar) -> Match:
+        name = named.text
+        if name in self._open:
+            raise ValueError(f"the set “{name}” uses itself")
+        if name not in self._sets:
+            raise ValueError(f"there is no set “{name}”.{meant(name, self._sets) if self._sets else ''}")
+        self._open.append(name)
+        try:
+            return Use(name, self.read(self._sets[name]))
+        finally:
+            self._open.pop()
+
+    def _field(self, name: str, value: Node) -> Match:
+        if isinstance(value, Mapping) and [key.text for key, _ in value.pairs] == ["exists"]:
+            return Exists(name, scalar(self._source, value.pairs[0][1], scalars.boolean, True))
+        if name == "template":
+            return TemplateTest(self._patterns(value), f"{self._source.file}:{value.line}:{value.column}")
+        if name == "document_type":
+            return DocumentTypeTest(frozenset(self._each(value, _document_type)))
+        if name in _TEXTS:
+            return TextTest(name, self._patterns(value))
+        if name in _NUMBERS:
+            return NumberTest(name, frozenset(self._each(value, partial(scalars.whole, least=1))))
+        if name in _TIMES:
+            return self._time(name, value)
+        return self._stuck(value) if name == "stuck" else Locked(scalar(self._source, value, scalars.boolean, True))
+
+    def _each(self, node: Node, read: Callable[[Scalar], T]) -> Iterator[T]:
+        for item in self._alternatives(node):
+            found = scalar(self._source, item, read, None)
+            if found is not None:
+                yield found
+
+    def _patterns(self, node: Node) -> tuple[Pattern, ...]:
+        found = tuple(pattern for item in self._alternatives(node) for pattern in self._pattern(item))
+        return found or (Pattern("exact", ""),)
+
+    def _alternatives(self, node: Node) -> tuple[Node, ...]:
+        found = one_or_many(node)
+        if not found:
+            self._source.fault(node, "an empty list matches nothing")
+        return found
+
+    def _pattern(self, node: Node) -> Iterator[Pattern]:
+        if isinstance(node, Scalar):
+            yield from self._compiled("exact", node)
+            return
+        found = section(self._source, node, ("glob", "regex"), "a text test")
+        if found is None:
+            return
+        if len(found.node.pairs) != 1:
+            self._source.fault(node, "a text test holds either “glob” or “regex”")
+            return
+        key, value = found.node.pairs[0]
+        if key.text in {"glob", "regex"}:
+            if isinstance(value, Scalar):
+                yield from self._compiled(key.text, value)
+            else:
+                self._source.fault(value, f"“{key.text}” takes one text")
+
+    def _compiled(self, kind: str, node: Scalar) -> Iterator[Pattern]:
+        written = scalar(self._source, node, scalars.text, "")
+        if len(written) > _LONGEST_PATTERN:
+            self._source.fault(node, f"a pattern may have {_LONGEST_PATTERN} letters")
+            return
+        try:
+            yield Pattern(kind, written)
+        except (re.error, RecursionError, OverflowError) as error:
+            self._source.fault(node, f"this is no regular expression: {error}")
+
+    def _time(self, name: str, node: Node) -> Match:
+        found = section(self._source, node, ("older_than", "newer_than", "before", "after"), f"“{name}”")
+        if found is None:
+            return _FAULTY
+        if not found.node.pairs:
+            self._source.fault(node, f"“{name}” holds no test; write {name}: {{older_than: 90d}}")
+        at = partial(scalars.moment, timezone=self._timezone)
+        test = TimeTest(
+            name=name,
+            older_than=found.scalar("older_than", _duration, None),
+            newer_than=found.scalar("newer_than", _duration, None),
+            before=found.scalar("before", at, None),
+            after=found.scalar("after", at, None),
+        )
+        self._refuse_impossible(node, test)
+        return test
+
+    def _refuse_impossible(self, node: Node, test: TimeTest) -> None:
+        if test.older_than and test.newer_than and test.older_than >= test.newer_than:
+            self._source.fault(node, f"nothing is older than {test.older_than} and newer than {test.newer_than}")
+        if test.before and test.after and test.before <= test.after:
+            self._source.fault(node, "nothing is before the one and after the other")
+
+    def _stuck(self, node: Node) -> Match:
+        if isinstance(node, Scalar):
+            return Stuck(expected=scalar(self._source, node, scalars.boolean, True))
+        found = section(self._source, node, ("longer_than",), "“stuck”")
+        if found is None:
+            return _FAULTY
+        if not found.node.pairs:
+            self._source.fault(node, "“stuck” holds no test; write stuck: {longer_than: 1h}")
+        longer = found.scalar("longer_than", _duration, None)
+        return Stuck() if longer is None else Stuck(longer)
+
+
+def _duration(node: Scalar) -> timedelta:
+    return scalars.duration(node.text)
+
+
+def _document_type(node: Scalar) -> str:
+    name = scalars.text(node)
+    if name in DOCUMENT_TYPES or _DYNAMIC.fullmatch(name):
+        return name
+    raise ValueError(f"there is no document type “{name}”.{meant(name, (*DOCUMENT_TYPES, 'dynamic_<type id>'))}")

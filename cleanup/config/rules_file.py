@@ -1,0 +1,265 @@
+"""A whole rules file: its sections, and the RulesFile they give. Every fault of the file is told at once."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from cleanup.config import scalars
+from cleanup.config.faults import Fault, Faults, meant
+from cleanup.config.matches import MatchReader
+from cleanup.config.nodes import Mapping, Node, Scalar, Source, compose, decode
+from cleanup.config.sections import Section, items, section
+from cleanup.config.settings import Pace, Requests
+from cleanup.guards import Limits
+from cleanup.model import Action
+from cleanup.rules import Protect, Rule, RuleBook, Take
+from cleanup.rules.match import Everything
+
+T = TypeVar("T")
+
+_KEYS = ("version", "portal", "timezone", "limits", "pace", "sets", "protect", "rules")
+_ID = re.compile(r"[\w.-]{1,64}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_MOST_RULES = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesFile:
+    """A rules file without faults. Its book's template names are not resolved yet."""
+
+    path: Path
+    source: str
+    #: "sha256:" and the hex digest of the text.
+    digest: str
+    portal: str | None
+    limits: Limits
+    pace: Pace
+    book: RuleBook
+    #: What is allowed but hardly meant.
+    warnings: tuple[Fault, ...] = ()
+
+
+def load_rules(path: Path) -> RulesFile:
+    """Raises Faults, also when the file cannot be read."""
+    try:
+        if not path.is_file():
+            raise Faults([Fault(str(path), 1, 1, "there is no such file")])
+        content = path.read_bytes()
+    except OSError as error:
+        raise Faults([Fault(str(path), 1, 1, f"the file cannot be read: {error.strerror}")]) from error
+    return _read(decode(content, str(path)))
+
+
+def parse_rules(text: str, file: str) -> RulesFile:
+    """The same from a text that was read before, such as a journal's copy. Raises Faults."""
+    return _read(decode(text.encode(), file))
+
+
+def _read(source: Source) -> RulesFile:
+    root = compose(source)
+    if root is None:
+        raise Faults([Fault(source.file, 1, 1, "the file is empty; begin with “version: 1”")])
+    top = section(source, root, _KEYS, "the file")
+    found = None if top is None else _File(source, top).read()
+    if source.faults or found is None:
+        raise Faults(source.faults)
+    return found
+
+
+class _File:
+    def __init__(self, source: Source, top: Section) -> None:
+        self._source, self._top = source, top
+        zone = top.scalar("timezone", _zone, None)
+        sets = section(source, top.get("sets"), _keys_of(top.get("sets")), "sets")
+        self._matches = MatchReader(source, zone, None if sets is None else sets.node)
+        self._ids: dict[str, int] = {}
+        self._warnings: list[Fault] = []
+
+    def read(self) -> RulesFile:
+        self._version()
+        self._sets()
+        protect = tuple(self._protect(node) for node in items(self._source, self._top.get("protect"), "protect"))
+        return RulesFile(
+            path=Path(self._source.file),
+            source=self._source.text,
+            digest="sha256:" + hashlib.sha256(self._source.text.encode()).hexdigest(),
+            portal=self._top.scalar("portal", _host, None),
+            limits=self._limits(),
+            pace=self._pace(),
+            book=RuleBook(protect=protect, rules=self._rules()),
+            warnings=tuple(self._warnings),
+        )
+
+    def _version(self) -> None:
+        node = self._top.require("version", "write “version: 1” at the top")
+        if node is not None and not (isinstance(node, Scalar) and node.plain and node.text == "1"):
+            self._source.fault(node, "this version is not known; “version: 1” is")
+
+    def _sets(self) -> None:
+        """Reads each set once, so that faults in unused ones are told too."""
+        node = self._top.get("sets")
+        for _, value in node.pairs if isinstance(node, Mapping) else ():
+            self._matches.read(value)
+
+    def _rules(self) -> tuple[Rule, ...]:
+        nodes = items(self._source, self._top.require("rules", "without rules nothing can be ended"), "rules")
+        if len(nodes) > _MOST_RULES:
+            self._source.fault(nodes[_MOST_RULES], f"a file may have {_MOST_RULES} rules")
+        rules = tuple(rule for node in nodes[:_MOST_RULES] if (rule := self._rule(node)) is not None)
+        self._warn_of_shadows(rules)
+        return rules
+
+    def _protect(self, node: Node) -> Protect:
+        found = section(self._source, node, ("id", "match", "why"), "a protect entry")
+        if found is None:
+            return Protect("", Everything())
+        match = found.require("match", "it says what is protected")
+        return Protect(
+            self._id(found),
+            Everything() if match is None else self._matches.read(match),
+            found.scalar("why", scalars.text, ""),
+        )
+
+    def _rule(self, node: Node) -> Rule | None:
+        found = section(self._source, node, ("id", "match", "action", "reason", "take"), "a rule")
+        if found is None:
+            return None
+        match = found.require("match", "it says what the rule is about; “match: everything” says all")
+        found.require("action", "write keep, terminate or kill")
+        return Rule(
+            id=self._id(found),
+            match=Everything() if match is None else self._matches.read(match),
+            action=found.scalar("action", _action, Action.KEEP),
+            reason=found.scalar("reason", _reason, ""),
+            take=self._take(found),
+            line=found.node.line,
+        )
+
+    def _id(self, found: Section) -> str:
+        node = found.require("id", "it names the rule in plans and reports")
+        name = found.scalar("id", _identity, "")
+        if name in self._ids and node is not None:
+            self._source.fault(node, f"the id “{name}” is taken; line {self._ids[name]} has it")
+        elif name and node is not None:
+            self._ids[name] = node.line
+        return name
+
+    def _take(self, rule: Section) -> Take | None:
+        found = section(self._source, rule.get("take"), ("count", "order"), "“take”")
+        if found is None:
+            return None
+        if rule.scalar("action", _action, None) is Action.KEEP:
+            self._source.fault(found.node, "“take” has no meaning in a keep rule")
+        found.require("count", "a whole number from 1")
+        order = found.scalar("order", partial(_one_of, ("oldest", "newest")), "oldest")
+        return Take(found.scalar("count", partial(scalars.whole, least=1), 1), order)
+
+    def _limits(self) -> Limits:
+        found = section(self._source, self._top.get("limits"), Limits.__dataclass_fields__, "limits")
+        if found is None:
+            return Limits()
+        return Limits(
+            max_kill=found.scalar("max_kill", _off_or(scalars.whole), 500),
+            max_percent=found.scalar("max_percent", _off_or(_percent), 25.0),
+            max_failed_percent=found.scalar("max_failed_percent", _off_or(_percent), 10.0),
+        )
+
+    def _pace(self) -> Pace:
+        found = section(self._source, self._top.get("pace"), Pace.__dataclass_fields__, "pace")
+        if found is None:
+            return Pace()
+        return Pace(
+            requests=self._requests(found),
+            operating_limit=found.scalar("operating_limit", partial(scalars.number, above=0, to=1e6), 480.0),
+            operating_share=found.scalar("operating_share", partial(scalars.number, above=0, to=1), 0.9),
+            batch_seconds=found.scalar("batch_seconds", partial(scalars.number, above=0, to=50), 10.0),
+            concurrency=found.scalar("concurrency", _concurrency, "auto"),
+        )
+
+    def _requests(self, pace: Section) -> str | Requests:
+        node = pace.get("requests")
+        if not isinstance(node, Mapping):
+            return pace.scalar("requests", partial(_one_of, ("auto", "off")), "auto")
+        found = Section(self._source, node, ("burst", "per_second"), "pace.requests")
+        found.require("burst", "how many requests may go at once")
+        found.require("per_second", "how many may follow each second")
+        return Requests(
+            found.scalar("burst", partial(scalars.number, above=0, to=1e6), 50.0),
+            found.scalar("per_second", partial(scalars.number, above=0, to=1e6), 2.0),
+        )
+
+    def _warn_of_shadows(self, rules: tuple[Rule, ...]) -> None:
+        seen: dict[str, Rule] = {}
+        for rule in rules:
+            shadow = next((above for above in seen.values() if isinstance(above.match, Everything)), None)
+            shadow = shadow or seen.get(str(rule.match))
+            if shadow is not None:
+                message = f"rule “{rule.id}” can never match: “{shadow.id}” in line {shadow.line} takes all of it"
+                self._warnings.append(self._source.place(rule.line, 1, message))
+            seen.setdefault(str(rule.match), rule)
+
+
+def _keys_of(node: Node | None) -> tuple[str, ...]:
+    return tuple(key.text for key, _ in node.pairs) if isinstance(node, Mapping) else ()
+
+
+def _zone(node: Scalar) -> ZoneInfo:
+    try:
+        return ZoneInfo(scalars.text(node))
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"“{node.text}” is no time zone, such as Europe/Moscow") from None
+
+
+def _host(node: Scalar) -> str:
+    name = scalars.text(node).lower()
+    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", name):
+        raise ValueError("the portal is a host such as acme.bitrix24.ru, without https:// and without a path")
+    return name
+
+
+def _identity(node: Scalar) -> str:
+    name = scalars.text(node)
+    if _ID.fullmatch(name) is None:
+        raise ValueError("an id has up to 64 letters, digits, dots, dashes and underscores")
+    return name
+
+
+def _action(node: Scalar) -> Action:
+    try:
+        return Action(node.text)
+    except ValueError:
+        raise ValueError(f"there is no action “{node.text}”.{meant(node.text, tuple(Action))}") from None
+
+
+def _reason(node: Scalar) -> str:
+    text = scalars.text(node)
+    unknown = [name for name in _PLACEHOLDER.findall(text) if name not in {"rule", "run"}]
+    if unknown:
+        raise ValueError(f"“{{{unknown[0]}}}” cannot be filled in; {{rule}} and {{run}} can")
+    return text
+
+
+def _one_of(known: tuple[str, ...], node: Scalar) -> str:
+    if node.text not in known:
+        raise ValueError(f"“{node.text}” is not known here.{meant(node.text, known)}")
+    return node.text
+
+
+def _percent(node: Scalar) -> float:
+    return scalars.number(node, above=0, to=100)
+
+
+def _off_or(read: Callable[[Scalar], T]) -> Callable[[Scalar], T | None]:
+    def read_or_off(node: Scalar) -> T | None:
+        return None if node.text == "off" else read(node)
+
+    return read_or_off
+
+
+def _concurrency(node: Scalar) -> str | int:
+    return "auto" if node.text == "auto" else scalars.whole(node, least=1)

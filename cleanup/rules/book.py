@@ -1,0 +1,147 @@
+"""A compiled rules file: protect above all, then rules from top to bottom, the first match wins."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cleanup.model import Action, Decision, Instance, Verdict
+from cleanup.rules.match import Locked, Match, resolved, template_tests
+
+_LOCKED = Locked()
+
+
+class UnknownTemplates(ValueError):
+    """Rules name templates that the portal does not have. The text has a line for each, with the nearest names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A batch size: of the instances that a rule selects, only so many, the oldest or the newest by start."""
+
+    count: int
+    order: str = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class Protect:
+    """What no rule may touch."""
+
+    id: str
+    match: Match
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    id: str
+    match: Match
+    action: Action
+    #: For the record, and for terminate the status text; {rule} and {run} are filled in while planning.
+    reason: str = ""
+    take: Take | None = None
+    line: int = 0
+
+    @property
+    def ends(self) -> bool:
+        return self.action is not Action.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The templates that one rule's (or protect entry's) name tests mean on this portal, by id."""
+
+    rule: str
+    templates: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleBook:
+    protect: tuple[Protect, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    include_locked: bool = False
+
+    def judge(self, instance: Instance, now: datetime) -> Verdict:
+        """The one decision on an instance. Never raises, whatever the instance looks like.
+
+        Unknown protects in `protect`, is passed over in `rules`, and leaves an instance that no later rule decides
+        undecided.
+        """
+        for entry in self.protect:
+            truth = entry.match.test(instance, now)
+            if truth is not False:
+                return Verdict(
+                    decision=Decision.PROTECTED,
+                    rule=entry.id,
+                    field=entry.match.culprit(instance, now) if truth is None else None,
+                    reason=entry.why,
+                )
+        return self._by_rules(instance, now)
+
+    def _by_rules(self, instance: Instance, now: datetime) -> Verdict:
+        unknown: Rule | None = None
+        for rule in self.rules:
+            truth = rule.match.test(instance, now)
+            if truth:
+                return self._matched(rule, instance, now)
+            if truth is None and rule.ends and unknown is None:
+                unknown = rule
+        if unknown is None:
+            return Verdict(decision=Decision.NO_MATCH)
+        return _undecided(unknown, unknown.match.culprit(instance, now))
+
+    def _matched(self, rule: Rule, instance: Instance, now: datetime) -> Verdict:
+        if not rule.ends:
+            return Verdict(decision=Decision.KEPT, rule=rule.id, action=rule.action, reason=rule.reason)
+        locked = False if self.include_locked else _LOCKED.test(instance, now)
+        if locked is None:
+            return _undecided(rule, _LOCKED.field_name())
+        decision = Decision.LOCKED if locked else Decision.SELECTED
+        return Verdict(decision=decision, rule=rule.id, action=rule.action, reason=rule.reason)
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        """No instance started after this can be selected; None: no such bound. With no rule that ends, `now`'s past."""
+        bounds = [rule.match.newest_start(now) for rule in self.rules if rule.ends]
+        known = [bound for bound in bounds if bound is not None]
+        return max(known) if known and len(known) == len(bounds) else None
+
+    def resolve(self, templates: Mapping[int, str]) -> "RuleBook":
+        """The book for a portal with these templates. Raises UnknownTemplates for exact names that it lacks."""
+        missing = [line for _, match in self._matches() for line in _missing(match, templates)]
+        if missing:
+            raise UnknownTemplates("\n".join(dict.fromkeys(missing)))
+        return replace(
+            self,
+            protect=tuple(replace(entry, match=resolved(entry.match, templates)) for entry in self.protect),
+            rules=tuple(replace(rule, match=resolved(rule.match, templates)) for rule in self.rules),
+        )
+
+    def named_templates(self, templates: Mapping[int, str]) -> list[Resolved]:
+        """What every rule's template names mean, for a person to check; rules without such a test are left out."""
+        return [
+            Resolved(name, {identity: templates[identity] for test in tests for identity in sorted(test.ids)})
+            for name, match in self._matches()
+            if (tests := list(template_tests(match)))
+        ]
+
+    def _matches(self) -> list[tuple[str, Match]]:
+        protected = [(entry.id, entry.match) for entry in self.protect]
+        return protected + [(rule.id, rule.match) for rule in self.rules]
+
+
+def _undecided(rule: Rule, field: str) -> Verdict:
+    return Verdict(decision=Decision.UNDECIDED, rule=rule.id, action=rule.action, field=field)
+
+
+def _missing(match: Match, templates: Mapping[int, str]) -> list[str]:
+    return [
+        f"{test.place}: the portal has no template {pattern.text!r}.{_nearest(pattern.text, templates)}"
+        for test in template_tests(match)
+        for pattern in test.patterns
+        if pattern.kind == "exact" and not test.hits(pattern, templates)
+    ]
+
+
+def _nearest(name: str, templates: Mapping[int, str]) -> str:
+    near = difflib.get_close_matches(name, sorted(set(templates.values())), n=3, cutoff=0.5)
+    return f" Nearest: {', '.join(map(repr, near))}." if near else " See the names with: b24-cleanup templates"

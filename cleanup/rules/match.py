@@ -1,0 +1,393 @@
+"""The match tree: what a rule says about an instance, in Kleene's three-valued logic.
+
+True and False are known; None is unknown. An absent or unreadable value makes its test unknown, and `not unknown`
+is unknown, so that a missing value can never select anything.
+"""
+
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+from cleanup.model import Instance
+from cleanup.rules.documents import document_type
+
+Truth: TypeAlias = "bool | None"
+
+#: OWNED_UNTIL further in the past than this means hung; less, or in the future, means locked (PORTAL.md 7).
+LOCK_GRACE = timedelta(minutes=5)
+
+
+class Match(Protocol):
+    """A node of the tree. `str` gives it as it would be written."""
+
+    def test(self, instance: Instance, now: datetime) -> Truth: ...
+
+    def culprit(self, instance: Instance, now: datetime) -> str:
+        """The field whose missing value makes the test unknown; "" when it is known."""
+        ...
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        """An instance started after this cannot match; None: no such bound."""
+        ...
+
+
+class _Leaf:
+    """What most leaves share: one field, no bound on the start."""
+
+    __slots__ = ()
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        raise NotImplementedError
+
+    def field_name(self) -> str:
+        raise NotImplementedError
+
+    def culprit(self, instance: Instance, now: datetime) -> str:
+        return self.field_name() if self.test(instance, now) is None else ""
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Everything(_Leaf):
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        return True
+
+    def field_name(self) -> str:
+        return ""
+
+    def __str__(self) -> str:
+        return "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """False if any is false, true if all are true, else unknown."""
+
+    items: tuple[Match, ...]
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        truths = [item.test(instance, now) for item in self.items]
+        return False if False in truths else None if None in truths else True
+
+    def culprit(self, instance: Instance, now: datetime) -> str:
+        return "" if self.test(instance, now) is not None else _first_culprit(self.items, instance, now)
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        bounds = [bound for item in self.items if (bound := item.newest_start(now)) is not None]
+        return min(bounds, default=None)
+
+    def __str__(self) -> str:
+        return f"all: [{', '.join(map(str, self.items))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """True if any is true, false if all are false, else unknown."""
+
+    items: tuple[Match, ...]
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        truths = [item.test(instance, now) for item in self.items]
+        return True if True in truths else None if None in truths else False
+
+    def culprit(self, instance: Instance, now: datetime) -> str:
+        return "" if self.test(instance, now) is not None else _first_culprit(self.items, instance, now)
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        bounds = [item.newest_start(now) for item in self.items]
+        known = [bound for bound in bounds if bound is not None]
+        return max(known) if known and len(known) == len(bounds) else None
+
+    def __str__(self) -> str:
+        return f"any: [{', '.join(map(str, self.items))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: Match
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        truth = self.item.test(instance, now)
+        return None if truth is None else not truth
+
+    def culprit(self, instance: Instance, now: datetime) -> str:
+        return self.item.culprit(instance, now)
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        return None
+
+    def __str__(self) -> str:
+        return f"not: {{{self.item}}}"
+
+
+def _first_culprit(items: tuple[Match, ...], instance: Instance, now: datetime) -> str:
+    return next((found for item in items if (found := item.culprit(instance, now))), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A text test: `exact`, `glob` or `regex`, always of the whole text and of its very letters."""
+
+    kind: str
+    text: str
+    _compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raises re.error for a faulty regex."""
+        source = self.text if self.kind == "regex" else fnmatch.translate(self.text)
+        object.__setattr__(self, "_compiled", re.compile(source))
+
+    def hits(self, text: str) -> bool:
+        return self.text == text if self.kind == "exact" else self._compiled.fullmatch(text) is not None
+
+    def __str__(self) -> str:
+        return f"{self.text!r}" if self.kind == "exact" else f"{{{self.kind}: {self.text!r}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class TextTest(_Leaf):
+    name: str
+    patterns: tuple[Pattern, ...]
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        value: str | None = getattr(instance, self.name)
+        return None if value is None else any(pattern.hits(value) for pattern in self.patterns)
+
+    def field_name(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return f"{self.name}: [{', '.join(map(str, self.patterns))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTest(_Leaf):
+    name: str
+    numbers: frozenset[int]
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        value: int | None = getattr(instance, self.name)
+        return None if value is None else value in self.numbers
+
+    def field_name(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return f"{self.name}: {sorted(self.numbers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTypeTest(_Leaf):
+    types: frozenset[str]
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        found = document_type(instance)
+        return None if found is None else found in self.types
+
+    def field_name(self) -> str:
+        return "document_type"
+
+    def __str__(self) -> str:
+        return f"document_type: [{', '.join(sorted(self.types))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateTest(_Leaf):
+    """Template names; `resolved` turns them into the ids of one portal's templates, before which it is unknown."""
+
+    patterns: tuple[Pattern, ...]
+    #: `line:column` in the rules file, for the message about a name that does not exist.
+    place: str = ""
+    ids: frozenset[int] = frozenset()
+    #: All ids that have a name: a robot's or deleted template has none, so its name is unknown.
+    known: frozenset[int] = frozenset()
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        return instance.template_id in self.ids if instance.template_id in self.known else None
+
+    def field_name(self) -> str:
+        return "template"
+
+    def hits(self, pattern: Pattern, templates: Mapping[int, str]) -> frozenset[int]:
+        return frozenset(identity for identity, name in templates.items() if pattern.hits(name))
+
+    def __str__(self) -> str:
+        return f"template: [{', '.join(map(str, self.patterns))}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeTest(_Leaf):
+    """A time field; every limit is strict. `older_than` and `newer_than` count back from `now`."""
+
+    name: str
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        value: datetime | None = getattr(instance, self.name)
+        if value is None:
+            return None
+        upper, lower = self._upper(now), self._lower(now)
+        return (upper is None or value < upper) and (lower is None or value > lower)
+
+    def field_name(self) -> str:
+        return self.name
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        return self._upper(now) if self.name == "started" else None
+
+    def _upper(self, now: datetime) -> datetime | None:
+        limits = [self.before] if self.before is not None else []
+        limits += [_back(now, self.older_than)] if self.older_than is not None else []
+        return min(limits, default=None)
+
+    def _lower(self, now: datetime) -> datetime | None:
+        limits = [self.after] if self.after is not None else []
+        limits += [_back(now, self.newer_than)] if self.newer_than is not None else []
+        return max(limits, default=None)
+
+    def __str__(self) -> str:
+        limits = ((name, getattr(self, name)) for name in ("older_than", "newer_than", "before", "after"))
+        return f"{self.name}: {{{', '.join(f'{name}: {limit}' for name, limit in limits if limit is not None)}}}"
+
+
+def _back(now: datetime, age: timedelta) -> datetime:
+    try:
+        return now - age
+    except OverflowError:
+        return datetime.min.replace(tzinfo=now.tzinfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck(_Leaf):
+    """OWNED_UNTIL more than five minutes past; `longer_than` only extends it."""
+
+    longer_than: timedelta = LOCK_GRACE
+    expected: bool = True
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        if "owned_until" in instance.unreadable:
+            return None
+        stuck = instance.owned_until is not None and instance.owned_until < _back(
+            now, max(LOCK_GRACE, self.longer_than)
+        )
+        return stuck is self.expected
+
+    def field_name(self) -> str:
+        return "owned_until"
+
+    def __str__(self) -> str:
+        return f"stuck: {{longer_than: {self.longer_than}}}" if self.expected else "stuck: false"
+
+
+@dataclass(frozen=True, slots=True)
+class Locked(_Leaf):
+    """OWNED_UNTIL in the future, or past by no more than five minutes: the portal may be executing it right now."""
+
+    expected: bool = True
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        if "owned_until" in instance.unreadable:
+            return None
+        locked = instance.owned_until is not None and instance.owned_until >= _back(now, LOCK_GRACE)
+        return locked is self.expected
+
+    def field_name(self) -> str:
+        return "owned_until"
+
+    def __str__(self) -> str:
+        return f"locked: {str(self.expected).lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exists(_Leaf):
+    """Whether the portal gave the field a value; unknown where the value could not be read."""
+
+    name: str
+    expected: bool
+    #: For `template`: the ids that have a name, filled in when names are resolved. None: not yet.
+    known: frozenset[int] | None = None
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        if any(attribute in instance.unreadable for attribute in self._attributes()):
+            return None
+        if self.name == "template":
+            return None if self.known is None else (instance.template_id in self.known) is self.expected
+        found = document_type(instance) if self.name == "document_type" else getattr(instance, self._attributes()[0])
+        return (found is not None) is self.expected
+
+    def _attributes(self) -> tuple[str, ...]:
+        several = {
+            "document_type": ("module", "entity", "document_id"),
+            "template": ("template_id",),
+            "stuck": ("owned_until",),
+            "locked": ("owned_until",),
+        }
+        return several.get(self.name, (self.name,))
+
+    def field_name(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return f"{self.name}: {{exists: {str(self.expected).lower()}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A named set."""
+
+    name: str
+    item: Match
+
+    def test(self, instance: Instance, now: datetime) -> Truth:
+        return self.item.test(instance, now)
+
+    def culprit(self, instance: Instance, now: datetime) -> str:
+        return self.item.culprit(instance, now)
+
+    def newest_start(self, now: datetime) -> datetime | None:
+        return self.item.newest_start(now)
+
+    def __str__(self) -> str:
+        return f"use: {self.name}"
+
+
+def template_tests(match: Match) -> Iterator[TemplateTest]:
+    """Every test of a template name in a tree."""
+    if isinstance(match, TemplateTest):
+        yield match
+    for inner in _inner(match):
+        yield from template_tests(inner)
+
+
+def _inner(match: Match) -> tuple[Match, ...]:
+    if isinstance(match, All | AnyOf):
+        return match.items
+    return (match.item,) if isinstance(match, Not | Use) else ()
+
+
+def resolved(match: Match, templates: Mapping[int, str]) -> Match:
+    """The same tree with template names turned into ids."""
+    known = frozenset(templates)
+    match match:
+        case All(items):
+            return All(tuple(resolved(item, templates) for item in items))
+        case AnyOf(items):
+            return AnyOf(tuple(resolved(item, templates) for item in items))
+        case Not(item):
+            return Not(resolved(item, templates))
+        case Use(name, item):
+            return Use(name, resolved(item, templates))
+        case TemplateTest(patterns, place):
+            ids = frozenset[int]().union(*(match.hits(pattern, templates) for pattern in patterns))
+            return TemplateTest(patterns, place, ids, known)
+        case Exists("template", expected):
+            return Exists("template", expected, known)
+    return match
