@@ -113,7 +113,7 @@ class _Reader:
         if _TAGS.fullmatch(node.tag) is None:
             self._source.faults.append(self._source.place(line, column, f"the tag {node.tag} is not allowed"))
         if isinstance(node, yaml.ScalarNode):
-            return Scalar(node.value, node.style is None, line, column)
+            return Scalar(node.value, not node.style, line, column)
         if isinstance(node, yaml.SequenceNode):
             return Sequence(tuple(self.node(item, depth + 1) for item in node.value), line, column)
         return Mapping(tuple(self._pairs(node, depth)), line, column)

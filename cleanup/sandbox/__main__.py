@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shown = option.help if default is None else f"{option.help} (default: {default})"
         flag = f"--{option.name.replace('_', '-')}"
         parser.add_argument(flag, type=option.read, default=argparse.SUPPRESS, metavar=option.metavar, help=shown)
-    parser.add_argument("--not-administrator", dest="administrator", action="store_false", default=argparse.SUPPRESS)
-    parser.add_argument("--no-bizproc", dest="bizproc", action="store_false", default=argparse.SUPPRESS)
+    for flag, name, shown in _SWITCHES:
+        parser.add_argument(flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=shown)
     faults = f"a fault's rate from 0 to 1, may be repeated: {', '.join(Fault)}"
     parser.add_argument("--fault", type=_fault, action="append", default=[], metavar="NAME=RATE", help=faults)
 
@@ -68,7 +68,8 @@ def settings_from(namespace: argparse.Namespace) -> Settings:
 
 
 def _default(name: str) -> object:
-    return next(field.default for field in fields(Settings) if field.name == name)
+    default: object = next(field.default for field in fields(Settings) if field.name == name)
+    return ",".join(default) if isinstance(default, tuple) else default
 
 
 def _fault(text: str) -> tuple[str, float]:
@@ -133,6 +134,11 @@ _OPTIONS = (
     _Option("poison", _choice, "N|SHARE|IDS", "instances that refuse to end"),
     _Option("crash", _choice, "N|SHARE|IDS", "instances whose kill breaks the request"),
     _Option("fault_seed", int, "N", "seed of the faults"),
+)
+
+_SWITCHES = (
+    ("--not-administrator", "administrator", "the webhook's owner may not end anything"),
+    ("--no-bizproc", "bizproc", "the plan has no business processes"),
 )
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ class Zone:
 
     def iso(self, moment: int) -> str:
         day, second = divmod(moment + self.offset, DAY)
-        minute, second = divmod(second, 60)
-        return f"{self._days.get(day) or self._day(day)}{_MINUTES[minute]}{_SECONDS[second]}{self.suffix}"
+        text = self._days.get(day) or self._day(day)
+        return f"{text}{_MINUTES[second // 60]}{_SECONDS[second % 60]}{self.suffix}"
 
     def _day(self, day: int) -> str:
         text = self._days[day] = datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m-%dT")

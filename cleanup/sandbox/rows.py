@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from cleanup.sandbox.dates import Zone
@@ -89,12 +90,12 @@ TEMPLATE_COLUMNS: Columns = {
 def printer(columns: Columns, names: Iterable[str], zone: Zone) -> Printer:
     """A function that prints the named columns of a row: numbers as texts, dates as ISO, none as null."""
     shown = tuple(dict.fromkeys(names))
-    places = [columns[name].place for name in shown]
+    values = _values([columns[name].place for name in shown])
     conversions = [(name, _conversion(name, columns[name].kind, zone)) for name in shown]
     converted = [(name, convert) for name, convert in conversions if convert is not None]
 
     def show(row: Sequence[Any]) -> dict[str, Any]:
-        fields = {name: row[place] for name, place in zip(shown, places, strict=True)}
+        fields = dict(zip(shown, values(row), strict=True))
         for name, convert in converted:
             value = fields[name]
             if value is not None:
@@ -104,10 +105,18 @@ def printer(columns: Columns, names: Iterable[str], zone: Zone) -> Printer:
     return show
 
 
+def _values(places: list[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    if len(places) == 1:  # where itemgetter would give the value itself
+        return lambda row: (row[places[0]],)
+    return itemgetter(*places)
+
+
 def _conversion(name: str, kind: Kind, zone: Zone) -> Callable[[Any], Any] | None:
     if kind is Kind.ARRAY:
         return lambda _value: _ALWAYS.get(name, [])
-    return {Kind.NUMBER: str, Kind.DATE: zone.iso}.get(kind)
+    if kind is Kind.NUMBER:
+        return str
+    return zone.iso if kind is Kind.DATE else None
 
 
 #: What the columns without a value in the row print as, where that is not an empty array.
