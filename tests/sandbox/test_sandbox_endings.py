@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 from sandbox_client import Opener, kills, row
 
+from cleanup.sandbox import Sandbox, Settings
+
 
 @pytest.mark.parametrize("method", ["bizproc.workflow.kill", "bizproc.workflow.terminate"])
 async def test_an_ended_instance_is_gone_at_once_and_in_the_ledger(portal: Opener, method: str) -> None:
@@ -124,6 +126,18 @@ async def test_the_work_goes_on_when_the_client_goes_away(portal: Opener) -> Non
         await caller.session.post(url, json={"cmd": kills(caller.first(5))}, timeout=aiohttp.ClientTimeout(total=0.03))
     await asyncio.sleep(0.15)
     assert caller.sandbox.ledger.kills_effective == 5
+
+
+async def test_leaving_the_sandbox_does_not_wait_for_work_in_progress(portal: Opener) -> None:
+    caller = await portal(instances=0)
+    settings = Settings(instances=2, kill_seconds=30.0)
+    began = time.monotonic()
+    async with Sandbox(settings) as sandbox:
+        url = f"{sandbox.webhook}bizproc.workflow.kill?ID={sandbox.world.alive[0].id}"
+        with pytest.raises(TimeoutError):
+            await caller.session.post(url, timeout=aiohttp.ClientTimeout(total=0.05))
+    assert time.monotonic() - began < 2
+    assert len(sandbox.world) == 2
 
 
 async def test_latency_is_added_to_every_request(portal: Opener) -> None:
