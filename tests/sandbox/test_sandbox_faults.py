@@ -98,7 +98,7 @@ async def test_a_fault_spoils_the_answer(portal: Opener, fault: Fault, status: i
     caller.sandbox.faults.next_kills[fault] = 1
     got, body = await caller.raw("bizproc.workflow.kill", {"ID": caller.first(1)[0]})
     assert (got, body[:9]) == (status, start)
-    with pytest.raises(ValueError, match="Expecting"):
+    with pytest.raises(json.JSONDecodeError):
         json.loads(body)
     assert (caller.sandbox.ledger.kills_effective, caller.sandbox.ledger.outcomes[fault]) == (ended, 1)
 
