@@ -19,10 +19,11 @@ from cleanup import guards
 from cleanup.errors import CleanupError, SafetyStop
 from cleanup.guards import Limits
 from cleanup.journal import Journal, Outcome, Unsettled
+from cleanup.limits import SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State, Verdict
 from cleanup.portal import refusals
 from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
-from cleanup.portal.errors import AnswerLost, NotExecuted, OperationLimited, RateLimited, Unreachable
+from cleanup.portal.errors import AnswerLost, Crashed, NotExecuted, OperationLimited, RateLimited, Unreachable
 from cleanup.portal.wire import BATCH_LIMIT, CallAnswer
 
 #: Seconds for which the portal's word that an instance is still there, and unchanged, is good enough to end it.
@@ -203,8 +204,11 @@ class Apply:
         self._desk = Desk(journal, judge)
         self._checking = False
         self._changed = anyio.Event()
+        self._in_flight = 0
         self._lost_in_a_row = 0
         self._tried = 0
+        #: Requests without a usable answer that the portal is known to work on no more.
+        self._over: set[int] = set()
         #: Entries that the portal answered with an error in this round.
         self._refused = 0
 
@@ -284,29 +288,36 @@ class Apply:
             self._ender.pacer.not_executed(permit)
             return
         request = self._claim(batch)
+        self._in_flight += 1
         try:
             answers = await self._ender.end([self._ending(entry) for entry in batch], permit)
         except NotExecuted as error:
             self._put_back(batch, error)
             await self._after_refusal(error)
         except AnswerLost as error:
-            await self._after_loss(error)
+            if isinstance(error, Crashed):
+                self._over.add(request)
+            if not batch[0].alone:  # a suspect that breaks its own request says nothing about the portal
+                self._ender.pacer.broke(len(batch))
+                await self._after_loss(error)
         else:
             self._lost_in_a_row = 0
             self._record(request, batch, answers)
+        finally:
+            self._in_flight -= 1
 
     def _wanted(self) -> int:
         """A batch; near the end, where the bucket has room, a fair part of what is left, so that all end together."""
         pacer = self._ender.pacer
-        size = pacer.size.now
+        size, free = pacer.size.now, max(1, pacer.concurrency.now - self._in_flight)
         if self._desk.more() or (pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now):
             return size
-        return max(1, min(size, math.ceil(self._desk.ready / pacer.concurrency.now)))
+        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / free)))
 
     def _claim(self, batch: Sequence[Entry]) -> int:
         now = self._clock()
-        predicted = min(_CUT, 2 * self._ender.pacer.size.predicted(len(batch)) + 1)
-        return self._journal.claim([entry.id for entry in batch], now=now, quiet_at=now + timedelta(seconds=predicted))
+        quiet_at = now + timedelta(seconds=at_work(self._ender.pacer.size.predicted(len(batch))))
+        return self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
 
     def _ending(self, entry: Entry) -> Ending:
         return Ending(entry.id, entry.action, self._status(entry))
@@ -366,7 +377,14 @@ class Apply:
         while unsettled := self._journal.unsettled():
             stretch = unsettled[:LOOK_UP_LIMIT]
             found = await self._reader.look_up([item.entry.id for item in stretch])
-            wait = min(patience, _still_at_work(stretch, found, self._clock()))
+            unanswered = [item for item in stretch if not item.entry.error and item.request not in self._over]
+            wait = still_at_work(
+                [item for item in unanswered if item.entry.id in found],
+                Counter(item.request for item in unanswered),
+                seconds_each=self._ender.pacer.size.seconds_each,
+                now=self._clock(),
+            )
+            wait = min(wait, patience)
             if wait > 0:
                 patience -= wait
                 await anyio.sleep(wait)
@@ -401,10 +419,26 @@ async def rehearse(journal: Journal, reader: Reader, judge: Judge) -> Rehearsal:
     return Rehearsal(found_states[None], total - found_states[None] - changed, changed)
 
 
-def _still_at_work(unsettled: Sequence[Unsettled], found: Mapping[str, Instance], now: datetime) -> float:
-    """Seconds until the portal has surely finished the requests that held what is still listed."""
-    quiet = (item.quiet_at for item in unsettled if item.entry.id in found and not item.entry.error)
-    return max((until - now).total_seconds() for until in (*quiet, now))
+def still_at_work(
+    listed: Sequence[Unsettled], sizes: Mapping[int, int], *, seconds_each: float | None, now: datetime
+) -> float:
+    """Seconds until the portal has surely finished the requests that held these entries, which it still lists.
+
+    By the prediction made when they were sent, or by a shorter one from what kills were measured to take since.
+    `sizes`: how many entries of each request went unanswered.
+    """
+    waits = [0.0]
+    for item in listed:
+        needed = (item.quiet_at - item.sent_at).total_seconds()
+        if seconds_each is not None:
+            needed = min(needed, at_work(sizes[item.request] * seconds_each))
+        waits.append(needed - (now - item.sent_at).total_seconds())
+    return min(max(waits), _CUT)
+
+
+def at_work(predicted: float) -> float:
+    """Seconds after which a request that should take `predicted` is surely over."""
+    return min(_CUT, 2 * predicted + 1)
 
 
 def _unless_ended(outcome: Outcome) -> Outcome:

@@ -95,6 +95,8 @@ class Unsettled:
 
     entry: Entry
     request: int
+    sent_at: datetime
+    #: When the portal has surely finished that request, as predicted when it was sent.
     quiet_at: datetime
 
 
@@ -329,9 +331,12 @@ class Journal:
     def unsettled(self) -> list[Unsettled]:
         """All SENT entries in the order in which they were sent."""
         rows = self._all(
-            f"SELECT {_ENTRY_COLUMNS}, request, quiet_at FROM entry WHERE state = 'sent' ORDER BY request, id"  # noqa: S608
+            f"SELECT {_ENTRY_COLUMNS}, request, sent_at, quiet_at FROM entry WHERE state = 'sent' ORDER BY request, id"  # noqa: S608
         )
-        return [Unsettled(_entry(row[:-2]), row[-2], datetime.fromisoformat(row[-1])) for row in rows]
+        return [
+            Unsettled(_entry(row[:-3]), row[-3], datetime.fromisoformat(row[-2]), datetime.fromisoformat(row[-1]))
+            for row in rows
+        ]
 
     # Reading
 

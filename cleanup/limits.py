@@ -206,9 +206,7 @@ class OperatingBudget:
         self.gauges: dict[str, Gauge] = {}
 
     def __repr__(self) -> str:
-        shown = ", ".join(
-            f"{m}: {g.reading:.1f}/{g.limit:g} s" for m, g in self.gauges.items() if g.reading is not None
-        )
+        shown = ", ".join(f"{m}: {g.reading:.1f}/{g.limit:g} s" for m, g in self.gauges.items() if g.reading)
         return f"<OperatingBudget {shown or 'no counter seen'}>"
 
     def fit(self, units: Mapping[str, float], now: float) -> float:

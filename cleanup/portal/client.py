@@ -434,11 +434,7 @@ class Ender:
         calls = [_end_call(ending) for ending in endings]
         permit.use({**_count(calls), BATCH: self.pacer.size.predicted(len(calls))})
         began = time.monotonic()
-        try:
-            answers = await self._line.batch(calls, permit)
-        except AnswerLost:
-            self.pacer.broke(len(calls))
-            raise
+        answers = await self._line.batch(calls, permit)
         if any(answer.succeeded for answer in answers):
             self.pacer.ended(len(calls), time.monotonic() - began)
         return answers
