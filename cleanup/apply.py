@@ -204,6 +204,8 @@ class Apply:
         self._desk = Desk(journal, judge)
         self._checking = False
         self._changed = anyio.Event()
+        #: Workers that wait for leave to send, and requests that are on their way.
+        self._asking = 0
         self._in_flight = 0
         self._lost_in_a_row = 0
         self._tried = 0
@@ -229,26 +231,34 @@ class Apply:
 
     async def _work(self) -> None:
         try:
-            while not self._stop.asked:
+            while self._has_work():
                 async with self._ender.slot():
-                    if not await self._step():
-                        return
+                    if self._has_work():
+                        await self._step()
         except CleanupError as error:
             self._stop.ask(error)  # the others finish what they have in flight, and record it
 
-    async def _step(self) -> bool:
-        """One check, one request, or a wait for a check that another worker makes. False: nothing is left."""
+    def _has_work(self) -> bool:
+        """False: the stop was asked for, or nothing is left and nothing that is under way can bring any."""
         if self._stop.asked:
             return False
+        under_way = self._checking or self._asking > 0 or self._in_flight > 0
+        return under_way or self._desk.ready > 0 or self._desk.more()
+
+    async def _step(self) -> None:
+        """One check, one request, or a wait until another worker has finished one."""
         if self._wants_check():
-            await self._check()
-        elif self._desk.ready:
-            await self._send()
-        elif self._checking:
-            await self._changed.wait()
+            work = self._check
+        elif self._desk.ready > self._asking * self._ender.pacer.size.now:
+            work = self._send
         else:
-            return False
-        return True
+            await self._changed.wait()
+            return
+        try:
+            await work()
+        finally:
+            self._changed.set()
+            self._changed = anyio.Event()
 
     def _wants_check(self) -> bool:
         pacer = self._ender.pacer
@@ -267,8 +277,6 @@ class Apply:
                 self._desk.checked(entries, found, at=at, now=self._clock())
         finally:
             self._checking = False
-            self._changed.set()
-            self._changed = anyio.Event()
 
     def _stretch(self) -> int:
         pacer = self._ender.pacer
@@ -279,8 +287,12 @@ class Apply:
 
     async def _send(self) -> None:
         """Waits for leave, claims, sends and records one request."""
-        with self._stop.interrupts() as scope:
-            permit, count = await self._ender.permit(self._wanted())
+        self._asking += 1
+        try:
+            with self._stop.interrupts() as scope:
+                permit, count = await self._ender.permit(self._wanted())
+        finally:
+            self._asking -= 1
         if scope.cancelled_caught:
             return
         batch = self._desk.compose(count, at=time.monotonic())
@@ -310,7 +322,8 @@ class Apply:
         """A batch; near the end, where the bucket has room, a fair part of what is left, so that all end together."""
         pacer = self._ender.pacer
         size, free = pacer.size.now, max(1, pacer.concurrency.now - self._in_flight)
-        if self._desk.more() or (pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now):
+        crowded = pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now
+        if crowded or self._checking or self._desk.more():
             return size
         return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / free)))
 

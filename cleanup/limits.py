@@ -296,17 +296,21 @@ class BatchSize:
 
 
 class Concurrency:
-    """How many requests are in flight: slow start, then back off when the portal itself gets slower.
+    """How many requests are in flight: slow start, then as many as keep the portal busy and no more.
 
-    A delay-based congestion window as in TCP Vegas: each answer adds one while a kill takes no longer than
-    `slowdown` times the best seen; beyond that the window shrinks by a quarter, once per window.
+    A delay-based congestion window as in TCP Vegas (Brakmo and Peterson, 1995): from the seconds per kill against the
+    best seen it follows how many of our requests only wait in a queue of the portal. Fewer than one: one more request;
+    more than three: one less. A kill that takes longer than `slowdown` times the best shrinks the window by a quarter.
     """
 
-    def __init__(self, *, start: int = 2, largest: int = 16, slowdown: float = 1.5) -> None:
+    _FEWEST_QUEUED, _MOST_QUEUED = 1.0, 3.0
+
+    def __init__(self, *, start: int = 4, largest: int = 16, slowdown: float = 1.5) -> None:
         self._largest, self._slowdown = largest, slowdown
         self._window = float(min(start, largest))
         self._best: float | None = None
         self._since_cut = 0
+        self._starting = True
 
     def __repr__(self) -> str:
         return f"<Concurrency {self.now} of {self._largest}>"
@@ -316,17 +320,20 @@ class Concurrency:
         return max(1, int(self._window))
 
     def answered(self, count: int, seconds: float) -> None:
-        """A request of `count` kills took `seconds`."""
-        each = seconds / max(1, count)
+        """A request of `count` kills took the portal `seconds`, the way there and back taken off."""
+        each = max(seconds / max(1, count), 1e-6)
         self._since_cut += 1
-        if self._best is None or each < self._best:
-            self._best = each
-        if each <= self._slowdown * self._best:
+        self._best = each if self._best is None else min(self._best, each)
+        queued = self._window * (1 - self._best / each)
+        if queued < (self._MOST_QUEUED if self._starting else self._FEWEST_QUEUED):
             self._window = min(float(self._largest), self._window + 1)
-        elif self._since_cut > self._window:
-            self._window = max(1.0, self._window * 0.75)
+        elif self._since_cut > self._window and queued > self._MOST_QUEUED:
+            self._starting = False
+            slow = each > self._slowdown * self._best
+            self._window = max(1.0, self._window * 0.75 if slow else self._window - 1)
             self._since_cut = 0
 
     def broke(self) -> None:
         self._window = max(1.0, self._window / 2)
         self._since_cut = 0
+        self._starting = False

@@ -34,6 +34,7 @@ async def connect(
         line = Line(transport, _pacer(pace, remembered))
         reader = Reader(line, clock)
         probe = await reader.probe()
+        line.pacer.round_trip = probe.round_trip
         if pace.requests == "auto" and (rate := rate_of(probe.licence)) != ORDINARY_RATE:
             line.pacer.bucket = RequestBucket(rate, remembered) if rate else None
         yield Connection(line, reader, probe)

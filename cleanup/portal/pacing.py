@@ -167,6 +167,8 @@ class Pacer:
         self.bucket, self.budget, self.size, self.concurrency = bucket, budget, size, concurrency
         self.waiting_rate = Stopwatch(time.monotonic)
         self.waiting_operating = Stopwatch(time.monotonic)
+        #: Seconds that a request needs which asks for next to nothing.
+        self.round_trip = 0.0
         #: When the longest operating wait is over, on the monotonic clock; for progress.
         self.operating_until = 0.0
         self._slots: anyio.CapacityLimiter | None = None
@@ -233,7 +235,7 @@ class Pacer:
     def ended(self, count: int, seconds: float) -> None:
         """A batch of `count` kills was answered after `seconds`."""
         self.size.answered(count, seconds)
-        self.concurrency.answered(count, seconds)
+        self.concurrency.answered(count, max(seconds - self.round_trip, 0.2 * seconds))
         self._resize()
 
     def broke(self, count: int) -> None:

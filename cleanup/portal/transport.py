@@ -122,11 +122,7 @@ def _reason(error: BaseException, webhook: Webhook) -> str:
 @asynccontextmanager
 async def open_transport(webhook: Webhook) -> AsyncIterator[Transport]:
     """A transport whose connections are closed at the end. Certificates are always verified."""
-    try:
-        context = ssl.create_default_context()
-    except (OSError, ssl.SSLError) as error:
-        raise UsageError(f"The certificates of this machine cannot be loaded: {error}") from error
-    connector = aiohttp.TCPConnector(ssl=context, limit=0, keepalive_timeout=30)
+    connector = aiohttp.TCPConnector(ssl=_certificates(webhook), limit=0, keepalive_timeout=30)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=_TIMEOUT,
@@ -135,3 +131,13 @@ async def open_transport(webhook: Webhook) -> AsyncIterator[Transport]:
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
         yield Transport(session, webhook)
+
+
+def _certificates(webhook: Webhook) -> ssl.SSLContext | bool:
+    """The machine's certificates. Loading them takes a while, so a loopback portal without TLS does without."""
+    if webhook.scheme == "http":
+        return True  # aiohttp's own default, should a redirect lead to https
+    try:
+        return ssl.create_default_context()
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"The certificates of this machine cannot be loaded: {error}") from error

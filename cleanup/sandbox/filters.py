@@ -91,6 +91,11 @@ def _text_test(operation: str, values: list[str]) -> Test:
     if compare := _COMPARISONS.get(operation):
         bound = values[0].lower()
         return lambda text: text is not None and compare(text.lower(), bound)
+    if all(values) and ("=" in operation or all(map(is_plain, values))):  # the many IDs of a look-up, mostly
+        wanted = {value.lower() for value in values}
+        if operation.startswith("!"):
+            return lambda text: (text or "").lower() not in wanted
+        return lambda text: (text or "").lower() in wanted
     matchers = [_text_matcher(value, exact="=" in operation) for value in values]
     if operation.startswith("!"):
         return lambda text: not any(matches(text or "") for matches in matchers)

@@ -69,6 +69,9 @@ def _path(name: str) -> tuple[str, ...]:
 
 
 def _next_index(array: Mapping[str, Value]) -> str:
+    last = next(reversed(array), "") if isinstance(array, dict) else ""
+    if last == str(len(array) - 1):
+        return str(len(array))  # a plain list so far: the keys need not be searched
     return str(1 + max((int(key) for key in array if _INDEX.fullmatch(key)), default=-1))
 
 
