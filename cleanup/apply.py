@@ -279,9 +279,10 @@ class Apply:
             self._checking = False
 
     def _stretch(self) -> int:
+        """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
         pacer = self._ender.pacer
         each = pacer.size.seconds_each
-        if each is None:
+        if each is None or pacer.bucket is None:
             return 10 * BATCH_LIMIT
         return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
 
@@ -321,11 +322,11 @@ class Apply:
     def _wanted(self) -> int:
         """A batch; near the end, where the bucket has room, a fair part of what is left, so that all end together."""
         pacer = self._ender.pacer
-        size, free = pacer.size.now, max(1, pacer.concurrency.now - self._in_flight)
+        size = pacer.size.now
         crowded = pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now
         if crowded or self._checking or self._desk.more():
             return size
-        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / free)))
+        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
 
     def _claim(self, batch: Sequence[Entry]) -> int:
         now = self._clock()

@@ -4,6 +4,7 @@ Each public method is one transaction, on disk when it returns. The table of sta
 the file itself: a step that it does not allow raises and changes nothing.
 """
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -306,27 +307,29 @@ class Journal:
         """PLANNED → SENT for one request; on disk before anything is sent. Returns the request's number."""
         with self._transaction() as db:
             number = self._request + 1
-            for identity in ids:
-                changed = db.execute(
-                    "UPDATE entry SET state = 'sent', sends = sends + 1, sent_at = ?, quiet_at = ?, request = ?,"
-                    " error = '' WHERE id = ? AND state = 'planned'",
-                    (now.isoformat(), quiet_at.isoformat(), number, identity),
-                ).rowcount
-                _must_change(changed, identity)
+            changed = db.execute(
+                "UPDATE entry SET state = 'sent', sends = sends + 1, sent_at = ?, quiet_at = ?, request = ?, error = ''"
+                " WHERE state = 'planned' AND id IN (SELECT value FROM json_each(?))",
+                (now.isoformat(), quiet_at.isoformat(), number, json.dumps(ids)),
+            ).rowcount
+            _must_change_all(changed, ids)
         self._request = number
         return number
 
     def record(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
         """Writes what became of entries. Raises IllegalStepError, and then changes none of them."""
+        alike: dict[tuple[State, str, bool, bool], list[str]] = {}
+        for outcome in outcomes:
+            alike.setdefault((outcome.state, outcome.error, outcome.alone, outcome.refund), []).append(outcome.id)
         with self._transaction() as db:
-            for outcome in outcomes:
-                ended = None if outcome.state in {State.PLANNED, State.SENT} else now.isoformat()
+            for (state, error, alone, refund), ids in alike.items():
+                ended = None if state in {State.PLANNED, State.SENT} else now.isoformat()
                 changed = db.execute(
                     "UPDATE entry SET state = ?, error = ?, ended_at = ?, alone = ?, sends = MAX(0, sends - ?)"
-                    " WHERE id = ?",
-                    (outcome.state, outcome.error, ended, outcome.alone, int(outcome.refund), outcome.id),
+                    " WHERE id IN (SELECT value FROM json_each(?))",
+                    (state, error, ended, alone, int(refund), json.dumps(ids)),
                 ).rowcount
-                _must_change(changed, outcome.id)
+                _must_change_all(changed, ids)
 
     def unsettled(self) -> list[Unsettled]:
         """All SENT entries in the order in which they were sent."""
@@ -463,9 +466,9 @@ def _damaged(path: Path) -> str:
     return f"The checkpoint {path} is damaged or no checkpoint at all. Nothing was sent; make a new plan."
 
 
-def _must_change(changed: int, identity: str) -> None:
-    if changed != 1:
-        raise IllegalStepError(f"{identity} is not in the state that this step begins with")
+def _must_change_all(changed: int, ids: Sequence[str]) -> None:
+    if changed != len(ids):
+        raise IllegalStepError(f"{changed} of {len(ids)} entries are in the state that this step begins with")
 
 
 def _instance_row(instance: Instance) -> tuple[object, ...]:

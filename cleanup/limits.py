@@ -6,13 +6,20 @@ Sources: PORTAL.md 4.1 (request bucket), 4.2 (operating budget), 7 (the 60 s cut
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, sqrt
 
 #: How long a blocked method stays blocked when the portal did not tell (PORTAL.md 4.2).
 UNKNOWN_RESET = 300.0
 #: Calls in the batch that goes first after a reset, or while the cost of a call is unknown.
 SMALL_BATCH = 10
 _FASTEST_RECHECK = 1.0
+#: PORTAL.md 4.2: a request that took less is not billed.
+_NOTICED = 0.1
+_TINY = 1e-9
+#: Less than this part of a limit is not worth a request.
+_DRIBBLE = 0.05
+#: Two times of reset that differ by less are the same one: the portal tells whole seconds.
+_SAME_RESET = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,47 @@ class Reading:
 
     operating: float
     growth: float = 0.0
-    #: Calls over which `growth` was seen.
+    #: Calls that showed growth.
     grown_over: int = 0
     #: Seconds until the oldest part leaves the window. None: not told.
     reset_in: float | None = None
+
+
+@dataclass(slots=True)
+class UnitCost:
+    """Seconds of server time that one unit takes.
+
+    Calls of a request run one after another, so our own clock bounds it from above; samples come from the counters.
+    Each sample counts the more, the more units it was taken from.
+    """
+
+    _HALF_WEIGHT = 50.0
+    #: By our own clock, on average.
+    bound: float | None = None
+    sample: float | None = None
+    units: float = 0.0
+
+    @property
+    def now(self) -> float | None:
+        """Rather too high than too low, the more so the fewer units were seen. None: nothing was answered yet."""
+        if self.bound is None or not self.units:
+            return None
+        mean = self.bound if self.sample is None else min(self.bound, self.sample)
+        return mean * (1 + 2 / sqrt(self.units))
+
+    def clocked(self, seconds: float, units: float) -> None:
+        self.bound = self._towards(self.bound, seconds, units)
+        self.units += units
+
+    def sampled(self, seconds: float, units: float) -> None:
+        self.sample = self._towards(self.sample, seconds, units)
+
+    def at_least(self, seconds: float) -> None:
+        if self.sample is not None:
+            self.sample = max(self.sample, seconds)
+
+    def _towards(self, old: float | None, new: float, units: float) -> float:
+        return new if old is None else old + (new - old) * units / (units + self._HALF_WEIGHT)
 
 
 @dataclass(slots=True)
@@ -114,13 +158,14 @@ class Gauge:
     #: When the oldest part of the reading leaves the window; after that the reading is stale.
     reset_at: float | None = None
     paused_until: float = -inf
-    #: Seconds of server time a unit costs. None: not known yet.
-    cost: float | None = None
-    measured: bool = False
+    cost: UnitCost = field(default_factory=UnitCost)
     charges: list[Charge] = field(default_factory=list)
+    #: The last reading taken while nothing else was in flight, its reset, and the units billed since.
+    _quiet: tuple[float, float | None] | None = None
+    _billed: float = 0.0
 
     def pending(self, method: str) -> float:
-        return sum(charge.units[method] for charge in self.charges) * (self.cost or 0.0)
+        return sum(charge.units[method] for charge in self.charges) * (self.cost.now or 0.0)
 
     def room(self, method: str) -> float:
         """Seconds of server time that may still be asked for."""
@@ -128,23 +173,32 @@ class Gauge:
             return inf
         return self.share * self.limit - self.reading - self.pending(method)
 
-    def stale(self, now: float) -> bool:
-        return self.reset_at is not None and now >= self.reset_at
-
-    def probing(self) -> bool:
-        return any(charge.in_flight and charge.started >= (self.reset_at or 0) for charge in self.charges)
-
     def fit(self, method: str, units: float, now: float) -> float:
         """How many of `units` may go now; 0: wait."""
         if now < self.paused_until:
             return 0
         if self.reading is None:
             return units
-        if self.stale(now) and self.room(method) < units * (self.cost or 0.0):
-            return 0 if self.probing() else min(units, SMALL_BATCH)
-        if self.cost is None:
-            return min(units, SMALL_BATCH)
-        return max(0.0, min(units, self.room(method) / max(self.cost, 1e-9)))
+        each = max(self.cost.now or 0.0, _TINY)
+        fits = min(units, self.room(method) / each)
+        if fits >= min(units, SMALL_BATCH, _DRIBBLE * self.limit / each):
+            return fits
+        return self._probe(method, units, each) if self._outdated(method, now) else 0
+
+    def _outdated(self, method: str, now: float) -> bool:
+        """Whether a new reading may well show more room: a part has left the window, or much ended since the last."""
+        if self.reset_at is not None and now >= self.reset_at:
+            return not any(charge.in_flight and charge.started >= self.reset_at for charge in self.charges)
+        return not self._in_flight and sum(charge.units[method] for charge in self.charges) > 2 * SMALL_BATCH
+
+    def _probe(self, method: str, units: float, each: float) -> float:
+        """A small batch that is sent for its reading: it takes at most half of what is left to the limit itself."""
+        left = self.room(method) + (1 - self.share) * self.limit
+        return min(units, SMALL_BATCH, max(left / 2 / each, 0.0 if self._in_flight else 1.0))
+
+    @property
+    def _in_flight(self) -> bool:
+        return any(charge.in_flight for charge in self.charges)
 
     def wait(self, now: float) -> float:
         """Seconds after which `fit` may say more, if no answer comes before."""
@@ -155,38 +209,46 @@ class Gauge:
         return UNKNOWN_RESET if not self.charges else _FASTEST_RECHECK
 
     def read(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
-        settled = [c for c in self.charges if c.ended < charge.started]
-        self._learn(method, reading, charge, sum(c.units[method] for c in settled))
+        """Takes in what the answer to `charge` said; it arrived `now`."""
+        units, seconds = charge.units[method], now - charge.started
+        if not units:
+            return
+        self.cost.clocked(seconds / units, units)
+        if reading.growth > 0:
+            self.cost.sampled(min(reading.growth / reading.grown_over, seconds / units), units)
         if charge.started >= self.as_of:
+            self._compare(method, reading, charge, now)
             self.charges = [c for c in self.charges if c.ended >= charge.started]
             self.reading, self.as_of = reading.operating, charge.started
-        self._note_reset(method, reading, now)
+            self._note_reset(method, reading, now)
+        if seconds > _NOTICED:
+            self._billed += units
 
     def _note_reset(self, method: str, reading: Reading, now: float) -> None:
         if reading.reset_in is None:
             self.reset_at = None
             return
-        full = self.room(method) <= (self.cost or 0.0)
+        full = self.room(method) <= (self.cost.now or 0.0)
         self.reset_at = now + max(reading.reset_in, _FASTEST_RECHECK if full else 0.0)
 
-    def _learn(self, method: str, reading: Reading, charge: Charge, settled: float) -> None:
-        if reading.grown_over and reading.growth > 0:
-            self._sample(reading.growth / reading.grown_over)
-        elif settled and self._comparable(charge) and self.reading is not None:
-            self._sample(max(0.0, reading.operating - self.reading) / settled)
+    def _compare(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
+        """Learns from how the counter grew, where nothing left the window meanwhile.
 
-    def _comparable(self, charge: Charge) -> bool:
-        """Nothing left the window between the last reading and this one."""
-        return charge.started >= self.as_of and (self.reset_at is None or charge.started < self.reset_at)
-
-    def _sample(self, cost: float) -> None:
-        self.cost = cost if not self.measured or self.cost is None else (self.cost + cost) / 2
-        self.measured = True
-
-    def guess(self, cost: float) -> None:
-        """An upper bound on a unit's cost, from our own clock, until the portal's counter shows it."""
-        if not self.measured:
-            self.cost = cost
+        Exact between two readings that were taken while nothing else was in flight. Otherwise nobody knows which of
+        the requests at work a reading holds: then its growth tells only what a unit costs at least.
+        """
+        others = [c for c in self.charges if c is not charge]
+        ended = sum(c.units[method] for c in others if not c.in_flight)
+        if self.reading is not None and ended and _same_window(self.reset_at, reading, now):
+            self.cost.at_least((reading.operating - self.reading) / ended)
+        if any(c.ended >= charge.started for c in others):
+            return
+        growth = reading.operating - self._quiet[0] if self._quiet is not None else 0.0
+        if self._quiet is not None and growth > 0 and _same_window(self._quiet[1], reading, now):
+            if self._billed < SMALL_BATCH:
+                return
+            self.cost.sampled(growth / self._billed, self._billed)
+        self._quiet, self._billed = (reading.operating, _reset_at(reading, now)), 0.0
 
     def refused(self, method: str, now: float) -> None:
         """The portal blocked the method: wait for the reset, and learn that its limit is not above what we saw."""
@@ -196,6 +258,18 @@ class Gauge:
         known = self.reset_at is not None and self.reset_at > now
         self.paused_until = max(self.paused_until, self.reset_at if known and self.reset_at else now + UNKNOWN_RESET)
         self.reset_at = self.paused_until
+        self._quiet = None
+
+
+def _reset_at(reading: Reading, now: float) -> float | None:
+    return None if reading.reset_in is None else now + reading.reset_in
+
+
+def _same_window(reset_at: float | None, reading: Reading, now: float) -> bool:
+    """Whether nothing left the sliding window since a reading whose oldest part was to leave it at `reset_at`."""
+    if reset_at is None or reading.reset_in is None:
+        return True
+    return reading.reset_in > _SAME_RESET and abs(now + reading.reset_in - reset_at) < _SAME_RESET
 
 
 class OperatingBudget:
@@ -230,7 +304,6 @@ class OperatingBudget:
         for method in charge.units:
             gauge = self._gauge(method)
             if method in readings:
-                gauge.guess((now - charge.started) / max(charge.units[method], 1e-9))
                 gauge.read(method, readings[method], charge, now)
             elif gauge.reading is None:
                 gauge.charges.remove(charge)

@@ -18,9 +18,9 @@ make_venv() {
 
 pip_install() {
     if .venv/bin/python -m pip --version >/dev/null 2>&1; then
-        .venv/bin/python -m pip install --quiet "$@"
+        .venv/bin/python -m pip install -qq "$@"
     else
-        python3 -m pip --python .venv/bin/python install --quiet "$@"
+        python3 -m pip --python .venv/bin/python install -qq "$@"
     fi
 }
 

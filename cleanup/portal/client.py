@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import stamina
 import structlog
@@ -126,18 +127,22 @@ def _readings(calls: Sequence[Call], answers: Sequence[CallAnswer], outer: CallA
             meters.setdefault(call.method, []).append(answer.meter)
     readings = {method: _reading(found) for method, found in meters.items()}
     if outer.meter is not None:
-        readings[BATCH] = Reading(outer.meter.operating, reset_in=outer.meter.reset_in)
+        readings[BATCH] = _reading([outer.meter])
     return readings
 
 
 def _reading(meters: Sequence[wire.Meter]) -> Reading:
+    """The counter at the first call, and its growth where most calls show that they cost something.
+
+    Where they do not, each costs less than the portal notices, and what growth there is was stored by other requests.
+    """
     first, last = meters[0], meters[-1]
-    return Reading(
-        first.operating,
-        growth=max(0.0, last.operating - first.operating),
-        grown_over=len(meters) - 1,
-        reset_in=last.reset_in,
-    )
+    grown = sum(after.operating > before.operating for before, after in pairwise(meters))
+    noticed = grown > len(meters) / 2
+    growth = last.operating - first.operating if noticed else 0.0
+    reset_at, answered_at = first.reset_at, last.finish
+    reset_in = None if reset_at is None or answered_at is None else max(0.0, reset_at - answered_at)
+    return Reading(first.operating, growth=growth, grown_over=grown, reset_in=reset_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

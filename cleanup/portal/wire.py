@@ -48,8 +48,9 @@ class Meter:
 
     #: Seconds of server time used in the sliding window; accumulated, so never to be summed.
     operating: float
-    #: Seconds from this answer until the oldest part of it leaves the window. None: not told.
-    reset_in: float | None
+    #: On the portal's clock, unix seconds: when the oldest part leaves the window, and when this call was answered.
+    reset_at: float | None
+    finish: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,7 @@ def meter(time: Json) -> Meter | None:
     operating = _number(time.get("operating"))
     if operating is None:
         return None
-    reset_at, finish = _number(time.get("operating_reset_at")), _number(time.get("finish"))
-    reset_in = None if reset_at is None or finish is None else max(0.0, reset_at - finish)
-    return Meter(operating, reset_in)
+    return Meter(operating, _number(time.get("operating_reset_at")), _number(time.get("finish")))
 
 
 def instances(value: Json) -> list[Instance]:

@@ -81,8 +81,8 @@ def test_an_error_may_be_an_object() -> None:
     assert wire.error_in({"error": {"code": "X", "message": "y"}}) == CallError("X", "y")
 
 
-def test_the_counter_is_read_with_the_seconds_to_its_reset() -> None:
-    assert wire.meter(TIME) == wire.Meter(0.5, pytest.approx(599.2))
+def test_the_counter_is_read_with_the_time_of_its_reset() -> None:
+    assert wire.meter(TIME) == wire.Meter(0.5, reset_at=1726476660, finish=1726476060.8)
 
 
 @pytest.mark.parametrize("time", [None, [], {}, {"operating": None}, {"operating": "x"}, {"operating": -1}])
