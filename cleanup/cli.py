@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cleanup.journal import Journal
     from cleanup.state_directory import StateDirectory
 
+#: Columns of a table that goes into a file or a pipe.
+_WIDTH = 140
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -310,7 +313,7 @@ def demo(
     """The whole story on a sandbox portal: plan, apply, kill -9 in the middle, apply again, verify."""
     from cleanup.demo import tell
 
-    raise typer.Exit(tell(instances=instances, seed=seed, console=_console(sys.stderr)))
+    raise typer.Exit(tell(instances=instances, seed=seed, console=_console()))
 
 
 def main() -> NoReturn:
@@ -406,7 +409,9 @@ def _setting(webhook_file: Path | None, state_dir: Path | None, *, verbose: bool
 def _console(file: Any = None) -> "Console":
     from rich.console import Console
 
-    return Console(file=file or sys.stdout, highlight=False, soft_wrap=not (file or sys.stdout).isatty())
+    target = file or sys.stdout
+    terminal = target.isatty()
+    return Console(file=target, highlight=False, soft_wrap=not terminal, width=None if terminal else _WIDTH)
 
 
 def _status_of(state: "StateDirectory", path: Path) -> dict[str, Any]:

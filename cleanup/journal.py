@@ -153,9 +153,9 @@ class Journal:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError as error:
-            raise UsageError(f"The checkpoint {path} exists already; it is not overwritten.") from error
         except OSError as error:
+            if path.exists():
+                raise UsageError(f"The checkpoint {path} exists already; it is not overwritten.") from error
             raise UsageError(f"The checkpoint {path} cannot be written: {error.strerror}.") from error
         journal = cls(path, _connect(path))
         try:

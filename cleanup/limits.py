@@ -217,12 +217,19 @@ class Gauge:
         if reading.growth > 0:
             self.cost.sampled(min(reading.growth / reading.grown_over, seconds / units), units)
         if charge.started >= self.as_of:
+            self._notice_free(method, reading, charge, now)
             self._compare(method, reading, charge, now)
             self.charges = [c for c in self.charges if c.ended >= charge.started]
             self.reading, self.as_of = reading.operating, charge.started
             self._note_reset(method, reading, now)
         if seconds > _NOTICED:
             self._billed += units
+
+    def _notice_free(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
+        """A counter that is still 0 after requests that must show bills nothing: as `batch` in most portals."""
+        settled = [c for c in self.charges if c.ended < charge.started and c.ended - c.started > _NOTICED]
+        if reading.operating == 0 and settled and (self.reset_at is None or now < self.reset_at):
+            self.cost.sampled(0.0, sum(c.units[method] for c in settled))
 
     def _note_reset(self, method: str, reading: Reading, now: float) -> None:
         if reading.reset_in is None:
@@ -287,10 +294,10 @@ class OperatingBudget:
         """The largest share (0 to 1) of all `units` that every method's budget lets through now."""
         return min((self._gauge(m).fit(m, wanted, now) / wanted for m, wanted in units.items() if wanted), default=1.0)
 
-    def wait(self, units: Mapping[str, float], now: float) -> float:
-        """Seconds after which `fit` may say more: the longest wait of the methods that say no now."""
-        blocked = (self._gauge(m) for m, wanted in units.items() if wanted and self._gauge(m).fit(m, wanted, now) < 1)
-        return max((gauge.wait(now) for gauge in blocked), default=0.0)
+    def wait(self, units: Mapping[str, float], now: float, *, least: float = 1.0) -> float:
+        """Seconds after which `fit` may say `least` or more: the longest wait of the methods that say less now."""
+        blocked = (m for m, wanted in units.items() if wanted and self._gauge(m).fit(m, wanted, now) < least * wanted)
+        return max((self._gauge(method).wait(now) for method in blocked), default=0.0)
 
     def charge(self, units: Mapping[str, float], now: float) -> Charge:
         """Notes a request that is about to go. It must be handed to `answered`, `lost` or `cancelled`."""

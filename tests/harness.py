@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -144,7 +144,10 @@ class Shop:
         state = {"B24_CLEANUP_STATE_DIR": str(self.folder / "state"), "B24_WEBHOOK_URL": self.webhook}
         return kept | state | {"NO_COLOR": "1", "COLUMNS": "100"} | more
 
-    def call(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def call(
+        self, *words: str, limit: Callable[[], None] | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """`limit` runs in the new process before the tool does."""
         return subprocess.run(
             [sys.executable, "-m", "cleanup", *words],
             env=self.environment(**environment),
@@ -153,6 +156,7 @@ class Shop:
             text=True,
             check=False,
             timeout=100,
+            preexec_fn=limit,
         )
 
     def start(self, *words: str) -> subprocess.Popen[str]:

@@ -79,6 +79,24 @@ def test_a_counter_that_stays_at_zero_never_makes_us_wait() -> None:
         assert free.fit({KILL: 50}, moment + 59.5) > 0
 
 
+def test_a_counter_that_stays_at_zero_does_not_hold_back_what_is_in_flight() -> None:
+    """`batch` is not billed in most portals; a method beside it may be."""
+    free = budget()
+    send(free, 10, Reading(0.0, reset_in=600), at=0, seconds=10)
+    send(free, 10, Reading(0.0, reset_in=600), at=20, seconds=10)
+    for _ in range(16):
+        assert free.fit({KILL: 50}, 40) == 1.0
+        free.charge({KILL: 50}, 40)
+
+
+def test_a_method_that_has_room_is_not_waited_for() -> None:
+    two = budget()
+    charge = two.charge({KILL: 10, "batch": 0.5}, 0)
+    readings = {KILL: Reading(431, growth=4, grown_over=10, reset_in=20), "batch": Reading(0.0, reset_in=600)}
+    two.answered(charge, readings, 10)
+    assert two.wait({KILL: 50, "batch": 0.5}, 10, least=0.02) == pytest.approx(20)
+
+
 def test_hidden_cost_is_predicted_from_the_growth_between_requests() -> None:
     """50 kills of 0.05 s show no growth in their own answer, but the next answer shows 2.5 s more."""
     hidden = budget()

@@ -88,13 +88,16 @@ class Race:
         """Seconds until all were ended."""
         while self.left or self._flying:
             self._send_what_may_go()
-            wait = self.budget.wait({KILL: self._wanted()}, self.now) if self._idle_senders() and self.left else 1e9
+            wait = self._wait() if self._idle_senders() and self.left else 1e9
             if self._events and self._events[0][0] <= self.now + wait:
                 self.now, _, happens = heapq.heappop(self._events)
                 happens()
             else:
                 self.now += max(wait, 0.01)
         return self.now
+
+    def _wait(self) -> float:
+        return self.budget.wait({KILL: self._wanted()}, self.now, least=0.999 / self._wanted())
 
     def _idle_senders(self) -> int:
         return (self.senders if self._answered else min(4, self.senders)) - self._flying
