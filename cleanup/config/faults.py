@@ -36,5 +36,10 @@ class Faults(ValueError):
 def meant(word: str, known: Iterable[str]) -> str:
     """ " Did you mean …?", or the list of what there is."""
     known = list(known)
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    near = nearest(word, known)
     return f" Did you mean “{near[0]}”?" if near else f" There is: {', '.join(known)}."
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """The one word that was probably meant, or none."""
+    return difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)

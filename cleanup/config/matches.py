@@ -9,7 +9,7 @@ from typing import TypeVar
 from cleanup.config import scalars
 from cleanup.config.faults import meant
 from cleanup.config.nodes import Mapping, Node, Scalar, Sequence, Source
-from cleanup.config.sections import items, one_or_many, scalar, section
+from cleanup.config.sections import Section, items, one_or_many, scalar, section
 from cleanup.rules.documents import DOCUMENT_TYPES
 from cleanup.rules.match import (
     All,
@@ -174,12 +174,14 @@ class MatchReader:
             before=found.scalar("before", at, None),
             after=found.scalar("after", at, None),
         )
-        self._refuse_impossible(node, test)
+        self._refuse_impossible(found, test)
         return test
 
-    def _refuse_impossible(self, node: Node, test: TimeTest) -> None:
+    def _refuse_impossible(self, found: Section, test: TimeTest) -> None:
+        node = found.node
         if test.older_than and test.newer_than and test.older_than >= test.newer_than:
-            self._source.fault(node, f"nothing is older than {test.older_than} and newer than {test.newer_than}")
+            older, newer = found.written("older_than"), found.written("newer_than")
+            self._source.fault(node, f"nothing is older than {older} and newer than {newer}")
         if test.before and test.after and test.before <= test.after:
             self._source.fault(node, "nothing is before the one and after the other")
 

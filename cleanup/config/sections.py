@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from cleanup.config.faults import meant
+from cleanup.config.faults import meant, nearest
 from cleanup.config.nodes import Mapping, Node, Scalar, Sequence, Source
 
 T = TypeVar("T")
@@ -16,18 +16,26 @@ class Section:
     def __init__(self, source: Source, node: Mapping, known: Iterable[str], name: str) -> None:
         self.source, self.node, self.name = source, node, name
         self._values = {key.text: (key, value) for key, value in node.pairs}
+        #: Keys that a misspelt one was meant to be: told once, not also as missing.
+        self._misspelt: set[str] = set()
         self._refuse_unknown(tuple(known))
 
     def _refuse_unknown(self, known: tuple[str, ...]) -> None:
         for name, (key, _) in self._values.items():
             if name not in known:
                 self.source.fault(key, f"{self.name} has no key “{name}”.{meant(name, known)}")
+                self._misspelt.update(nearest(name, known))
 
     def get(self, name: str) -> Node | None:
         return self._values[name][1] if name in self._values else None
 
+    def written(self, name: str) -> str:
+        """The value as the file has it; "" where it is no single value."""
+        node = self.get(name)
+        return node.text if isinstance(node, Scalar) else ""
+
     def require(self, name: str, why: str) -> Node | None:
-        if name not in self._values:
+        if name not in self._values and name not in self._misspelt:
             self.source.fault(self.node, f"{self.name} lacks “{name}”: {why}")
         return self.get(name)
 
