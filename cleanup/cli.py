@@ -17,6 +17,7 @@ from cleanup.errors import CleanupError, ExitCode, SafetyStop, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from typer.exceptions import TyperException
 
     from cleanup.commands import Result, Setting, Window
     from cleanup.config import RulesFile
@@ -100,6 +101,23 @@ MaxKillOption = Annotated[
     typer.Option("--max-kill", metavar="N", min=0, help="Instead of limits.max_kill of the rules.", show_default=False),
 ]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Log one line a batch to stderr.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"b24-cleanup {version('b24-cleanup')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What all verbs share."""
 
 
 @app.command()
@@ -327,25 +345,34 @@ def main() -> NoReturn:
 
 
 def _explain(error: BaseException) -> int:
-    import click
+    from typer.exceptions import TyperException
 
     if isinstance(error, BaseExceptionGroup):
         return _explain(_first(error))
     if isinstance(error, CleanupError):
         typer.echo(f"b24-cleanup: {error}", err=True)
         return int(error.exit_code)
-    if isinstance(error, click.ClickException):
-        error.show()
-        return int(ExitCode.USAGE)
-    if isinstance(error, click.exceptions.Exit):
+    if isinstance(error, TyperException):
+        return _explain_usage(error)
+    if isinstance(error, typer.Exit):
         return error.exit_code
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
         typer.echo("b24-cleanup: interrupted.", err=True)
         return int(ExitCode.INTERRUPTED)
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
     return _unexpected(error)
+
+
+def _explain_usage(error: "TyperException") -> int:
+    """A wrong option or argument, as the command line library words it; without any argument: the help."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    else:
+        typer.echo(f"b24-cleanup: {error}", err=True)
+    return int(ExitCode.USAGE)
 
 
 def _unexpected(error: BaseException) -> int:

@@ -236,6 +236,32 @@ def test_an_option_that_makes_no_sense(here: Shop, words: tuple[str, ...], told:
     clear(here.call(*words), ExitCode.USAGE, told)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("plan",), "RULES"),
+        (("plan", "rules.yaml", "--bogus"), "--bogus"),
+        (("aply",), "aply"),
+        (("apply", "last", "--max-kill", "many"), "--max-kill"),
+        (("plan", "rules.yaml", "-o", "xml"), "xml"),
+    ],
+)
+def test_a_wrong_command_line_is_explained_with_its_usage(here: Shop, words: tuple[str, ...], told: str) -> None:
+    done = here.call(*words)
+    assert done.returncode == ExitCode.USAGE
+    assert told in done.stderr
+    assert "Usage: " in done.stderr
+    assert "unexpected" not in done.stderr
+
+
+def test_without_a_verb_the_help_is_shown_and_the_version_on_demand(here: Shop) -> None:
+    bare = here.call()
+    assert bare.returncode == ExitCode.USAGE
+    assert "plan" in bare.stdout + bare.stderr
+    assert here.call("--help").returncode == 0
+    assert here.call("--version").stdout.startswith("b24-cleanup ")
+
+
 def test_the_secret_is_nowhere(tmp_path: Path) -> None:
     """Not on a screen, in a verbose log or in a file, through a whole life with faults; not in a process list."""
     with shop(

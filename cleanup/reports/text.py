@@ -12,6 +12,7 @@ from cleanup.journal import Journal
 from cleanup.reports.document import Document
 
 _LEFT_ALONE = ("protected", "kept", "no_match", "undecided", "locked")
+_MOST_TEMPLATES = 10
 _ENDS = ("killed", "terminated", "already_gone", "changed", "failed", "pending")
 
 
@@ -98,9 +99,13 @@ def show_preamble(document: Document, journal: Journal, console: Console, *, sec
     console.print(f"rules {document['rules']['digest'][:19]}… · plan of {document['now']}")
     console.print(_by_rule(document["by_rule"]))
     names = journal.templates() or {}
-    for template, count in journal.template_counts()[:10]:
+    counts = journal.template_counts()
+    console.print("by template:")
+    for template, count in counts[:_MOST_TEMPLATES]:
         name = clean(names.get(template or 0, "no name: a robot's or deleted template"))
         console.print(Text(f"  {count:>8,}  {name} ({template or 'no id'})"))
+    if others := counts[_MOST_TEMPLATES:]:
+        console.print(f"  {sum(count for _, count in others):>8,}  of {len(others):,} other templates")
     if seconds is not None:
         console.print(f"At the portal's request rate this takes at least {seconds:.0f} s.")
 
@@ -108,7 +113,7 @@ def show_preamble(document: Document, journal: Journal, console: Console, *, sec
 def show_runs(documents: Sequence[Document], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("run", "portal", "state", "rules"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name in {"run", "state"})
     for name in ("selected", "ended", "pending", "failed"):
         table.add_column(name, justify="right")
     for document in documents:
