@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_LONGEST = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -29,8 +31,16 @@ class Faults(ValueError):
     """A file with faults; its text is all of them, in the order of the file."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+        # What an alias repeats is at fault in one place only.
+        once = dict.fromkeys(faults)
+        self.faults = tuple(sorted(once, key=lambda fault: (fault.line, fault.column)))
         super().__init__("\n".join(map(str, self.faults)))
+
+
+def legible(message: str) -> str:
+    """A message that quotes a file, safe for a terminal: in one line, of a sensible length."""
+    shown = message if len(message) <= _LONGEST else message[:_LONGEST] + "…"
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
 
 
 def meant(word: str, known: Iterable[str]) -> str:

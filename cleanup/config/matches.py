@@ -1,6 +1,7 @@
 """Reading a `match`: the vocabulary of fields and tests (DESIGN.md 4) into the tree that rules.match evaluates."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta, tzinfo
 from functools import partial
@@ -27,6 +28,7 @@ from cleanup.rules.match import (
     TextTest,
     TimeTest,
     Use,
+    inner,
 )
 
 T = TypeVar("T")
@@ -37,6 +39,8 @@ _TIMES = ("started", "modified")
 FIELDS = ("template", "document_type", "stuck", "locked", *_TEXTS, *_NUMBERS, *_TIMES)
 _KEYS = (*FIELDS, "all", "any", "not", "use")
 _LONGEST_PATTERN = 1000
+#: Of one match, with the sets that it uses. Sets that use sets grow like aliases that use aliases.
+_MOST_TESTS = 10_000
 _DYNAMIC = re.compile(r"dynamic_[1-9][0-9]*", re.ASCII)
 #: Stands where a faulty test stood; the file is refused anyway.
 _FAULTY = Everything()
@@ -49,9 +53,26 @@ class MatchReader:
         self._source, self._timezone = source, timezone
         self._sets = {key.text: value for key, value in sets.pairs} if sets else {}
         self._open: list[str] = []
+        self._read: dict[str, Use] = {}
+        self._sizes: dict[str, int] = {}
+
+    def read_sets(self) -> None:
+        """Reads every set, so that faults in unused ones are told too."""
+        for name in self._sets:
+            self._named(name)
 
     def read(self, node: Node) -> Match:
         """The tree of a match. Notes faults; never raises."""
+        tree = self._tree(node)
+        if self._size(tree) <= _MOST_TESTS:
+            return tree
+        self._source.fault(node, f"with the sets that it uses this has more than {_MOST_TESTS:,} tests")
+        return _FAULTY
+
+    def _size(self, tree: Match) -> int:
+        return self._sizes[tree.name] if isinstance(tree, Use) else 1 + sum(map(self._size, inner(tree)))
+
+    def _tree(self, node: Node) -> Match:
         if isinstance(node, Scalar):
             if node.text == "everything":
                 return Everything()
@@ -76,7 +97,7 @@ class MatchReader:
         if name == "any":
             return AnyOf(self._several(value, name))
         if name == "not":
-            return Not(self.read(value))
+            return Not(self._tree(value))
         if name == "use":
             return scalar(self._source, value, self._set, _FAULTY)
         if name in FIELDS:
@@ -85,7 +106,7 @@ class MatchReader:
         return _FAULTY
 
     def _several(self, node: Node, name: str) -> tuple[Match, ...]:
-        found = tuple(self.read(item) for item in items(self._source, node, f"“{name}”"))
+        found = tuple(self._tree(item) for item in items(self._source, node, f"“{name}”"))
         if not found and isinstance(node, Sequence):
             self._source.fault(node, f"“{name}” has an empty list")
         return found or (_FAULTY,)
@@ -96,15 +117,20 @@ class MatchReader:
             raise ValueError(f"the set “{name}” uses itself")
         if name not in self._sets:
             raise ValueError(f"there is no set “{name}”.{meant(name, self._sets) if self._sets else ''}")
-        self._open.append(name)
-        try:
-            return Use(name, self.read(self._sets[name]))
-        finally:
+        return self._named(name)
+
+    def _named(self, name: str) -> Use:
+        if name not in self._read:
+            self._open.append(name)
+            item = self.read(self._sets[name])
             self._open.pop()
+            self._read[name], self._sizes[name] = Use(name, item), self._size(item)
+        return self._read[name]
 
     def _field(self, name: str, value: Node) -> Match:
-        if isinstance(value, Mapping) and [key.text for key, _ in value.pairs] == ["exists"]:
-            return Exists(name, scalar(self._source, value.pairs[0][1], scalars.boolean, True))
+        if isinstance(value, Mapping) and any(key.text == "exists" for key, _ in value.pairs):
+            found = Section(self._source, value, ("exists",), f"“{name}” with “exists”")
+            return Exists(name, found.scalar("exists", scalars.boolean, True))
         if name == "template":
             return TemplateTest(self._patterns(value), f"{self._source.file}:{value.line}:{value.column}")
         if name == "document_type":
@@ -156,9 +182,13 @@ class MatchReader:
             self._source.fault(node, f"a pattern may have {_LONGEST_PATTERN} letters")
             return
         try:
-            yield Pattern(kind, written)
-        except (re.error, RecursionError, OverflowError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                pattern = Pattern(kind, written)
+        except (re.error, RecursionError, OverflowError, Warning) as error:
             self._source.fault(node, f"this is no regular expression: {error}")
+            return
+        yield pattern
 
     def _time(self, name: str, node: Node) -> Match:
         found = section(self._source, node, ("older_than", "newer_than", "before", "after"), f"“{name}”")

@@ -7,12 +7,14 @@ from typing import TypeAlias
 
 import yaml
 
-from cleanup.config.faults import Fault, Faults
+from cleanup.config.faults import Fault, Faults, legible
 
 MOST_BYTES = 256 * 1024
 _MOST_NODES = 50_000
 _DEEPEST = 40
 _TAGS = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|timestamp|map|seq|merge|value)")
+#: Line breaks to YAML 1.1, but not to YAML 1.2 or to most editors: behind one, a comment is no comment any more.
+_HIDDEN_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -58,20 +60,28 @@ class Source:
     def place(self, line: int, column: int, message: str) -> Fault:
         lines = self.text.split("\n")
         shown = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
-        return Fault(self.file, line, column, message, shown if len(shown) <= 200 and shown.isprintable() else "")
+        return Fault(
+            self.file, line, column, legible(message), shown if len(shown) <= 200 and shown.isprintable() else ""
+        )
 
 
 def decode(content: bytes, file: str) -> Source:
-    """The text of a file. Raises Faults when it is too large, not UTF-8, or holds control characters."""
+    """The text of a file. Raises Faults when it is too large, not UTF-8, or has line breaks that nobody sees."""
     if len(content) > MOST_BYTES:
-        raise Faults([Fault(file, 1, 1, f"the file has {len(content):,} bytes; {MOST_BYTES:,} are allowed")])
+        raise Faults([Fault(file, 1, 1, f"the file is larger than the {MOST_BYTES:,} bytes that are allowed")])
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise Faults([Fault(file, line, column, "this byte is not UTF-8; save the file as UTF-8")]) from None
-    return Source(file, text)
+    source = Source(file, text)
+    if hidden := _HIDDEN_BREAK.search(text):
+        line, column = text.count("\n", 0, hidden.start()) + 1, hidden.start() - text.rfind("\n", 0, hidden.start())
+        raise Faults(
+            [source.place(line, column, f"this line break, {hidden[0]}, is none to all YAML readers; remove it")]
+        )
+    return source
 
 
 def compose(source: Source) -> Node | None:

@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from cleanup.config import scalars
 from cleanup.config.faults import Fault, Faults, meant
 from cleanup.config.matches import MatchReader
-from cleanup.config.nodes import Mapping, Node, Scalar, Source, compose, decode
+from cleanup.config.nodes import MOST_BYTES, Mapping, Node, Scalar, Source, compose, decode
 from cleanup.config.sections import Section, items, section
 from cleanup.config.settings import Pace, Requests
 from cleanup.guards import Limits
 from cleanup.model import Action
 from cleanup.rules import Protect, Rule, RuleBook, Take
-from cleanup.rules.match import Everything
+from cleanup.rules.match import Everything, takes_all
 
 T = TypeVar("T")
 
@@ -49,7 +49,8 @@ def load_rules(path: Path) -> RulesFile:
     try:
         if not path.is_file():
             raise Faults([Fault(str(path), 1, 1, "there is no such file")])
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise Faults([Fault(str(path), 1, 1, f"the file cannot be read: {error.strerror}")]) from error
     return _read(decode(content, str(path)))
@@ -57,7 +58,7 @@ def load_rules(path: Path) -> RulesFile:
 
 def parse_rules(text: str, file: str) -> RulesFile:
     """The same from a text that was read before, such as a journal's copy. Raises Faults."""
-    return _read(decode(text.encode(), file))
+    return _read(decode(text.encode(errors="surrogatepass"), file))
 
 
 def _read(source: Source) -> RulesFile:
@@ -82,8 +83,10 @@ class _File:
 
     def read(self) -> RulesFile:
         self._version()
-        self._sets()
+        self._matches.read_sets()
         protect = tuple(self._protect(node) for node in items(self._source, self._top.get("protect"), "protect"))
+        rules = self._rules()
+        self._warn_of_shadows(protect, rules)
         return RulesFile(
             path=Path(self._source.file),
             source=self._source.text,
@@ -91,7 +94,7 @@ class _File:
             portal=self._top.scalar("portal", _host, None),
             limits=self._limits(),
             pace=self._pace(),
-            book=RuleBook(protect=protect, rules=self._rules()),
+            book=RuleBook(protect=protect, rules=rules),
             warnings=tuple(self._warnings),
         )
 
@@ -100,19 +103,11 @@ class _File:
         if node is not None and not (isinstance(node, Scalar) and node.plain and node.text == "1"):
             self._source.fault(node, "this version is not known; “version: 1” is")
 
-    def _sets(self) -> None:
-        """Reads each set once, so that faults in unused ones are told too."""
-        node = self._top.get("sets")
-        for _, value in node.pairs if isinstance(node, Mapping) else ():
-            self._matches.read(value)
-
     def _rules(self) -> tuple[Rule, ...]:
         nodes = items(self._source, self._top.require("rules", "without rules nothing can be ended"), "rules")
         if len(nodes) > _MOST_RULES:
             self._source.fault(nodes[_MOST_RULES], f"a file may have {_MOST_RULES} rules")
-        rules = tuple(rule for node in nodes[:_MOST_RULES] if (rule := self._rule(node)) is not None)
-        self._warn_of_shadows(rules)
-        return rules
+        return tuple(rule for node in nodes[:_MOST_RULES] if (rule := self._rule(node)) is not None)
 
     def _protect(self, node: Node) -> Protect:
         found = section(self._source, node, ("id", "match", "why"), "a protect entry")
@@ -193,15 +188,18 @@ class _File:
             found.scalar("per_second", partial(scalars.number, above=0, to=1e6), 2.0),
         )
 
-    def _warn_of_shadows(self, rules: tuple[Rule, ...]) -> None:
-        seen: dict[str, Rule] = {}
-        for rule in rules:
-            shadow = next((above for above in seen.values() if isinstance(above.match, Everything)), None)
-            shadow = shadow or seen.get(str(rule.match))
-            if shadow is not None:
-                message = f"rule “{rule.id}” can never match: “{shadow.id}” in line {shadow.line} takes all of it"
-                self._warnings.append(self._source.place(rule.line, 1, message))
-            seen.setdefault(str(rule.match), rule)
+    def _warn_of_shadows(self, protect: tuple[Protect, ...], rules: tuple[Rule, ...]) -> None:
+        takes: dict[str, str] = {}
+        all_taken = ""
+        entries: tuple[Protect | Rule, ...] = (*protect, *rules)
+        for entry in entries:
+            written = str(entry.match)
+            shadow = all_taken or takes.get(written, "")
+            if shadow and isinstance(entry, Rule):
+                message = f"rule “{entry.id}” can never match: “{shadow}” in line {self._ids[shadow]} takes all of it"
+                self._warnings.append(self._source.place(entry.line, 1, message))
+            takes.setdefault(written, entry.id)
+            all_taken = all_taken or (entry.id if takes_all(entry.match) else "")
 
 
 def _keys_of(node: Node | None) -> tuple[str, ...]:
@@ -217,7 +215,7 @@ def _zone(node: Scalar) -> ZoneInfo:
 
 def _host(node: Scalar) -> str:
     name = scalars.text(node).lower()
-    if not re.fullmatch(r"[a-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", name):
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?|\[[0-9a-f:]+\](:[0-9]{1,5})?", name):
         raise ValueError("the portal is a host such as acme.bitrix24.ru, without https:// and without a path")
     return name
 

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from cleanup.config.nodes import Scalar
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(?:[0-9]+[smhdw])+", re.ASCII)
+_DURATION = re.compile(r"(?:[0-9]{1,12}[smhdw])+", re.ASCII)
 _MOST_SECONDS = 200 * 366 * 86400
 _NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+", re.ASCII)
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|nan)", re.ASCII | re.IGNORECASE)
+_TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:(?:[Tt]|[ \t]+)[0-9].*)?", re.ASCII)
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9]*)?", re.ASCII)
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _BOOLEANS_OF_OLD = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
@@ -30,8 +33,10 @@ def text(scalar: Scalar) -> str:
         raise ValueError("a value is missing here")
     if scalar.text.lower() in _BOOLEANS_OF_OLD:
         raise ValueError(f'{scalar.text} without quotes is a yes or no to some YAML readers; write "{scalar.text}"')
-    if _SEXAGESIMAL.fullmatch(scalar.text) or _NUMBER.fullmatch(scalar.text):
+    if any(number.fullmatch(scalar.text) for number in (_NUMBER, _SEXAGESIMAL, _NOT_FINITE)):
         raise ValueError(f'{scalar.text} without quotes is a number to YAML readers; write "{scalar.text}"')
+    if _TIMESTAMP.fullmatch(scalar.text):
+        raise ValueError(f'{scalar.text} without quotes is a date to YAML readers; write "{scalar.text}"')
     return scalar.text
 
 
@@ -49,11 +54,8 @@ def whole(scalar: Scalar, *, least: int = 0) -> int:
 
 
 def number(scalar: Scalar, *, above: float, to: float) -> float:
-    """A number above one bound and up to another."""
-    try:
-        found = float(scalar.text) if scalar.plain and re.fullmatch(r"[0-9]+(\.[0-9]+)?", scalar.text) else None
-    except ValueError:
-        found = None
+    """A number above one bound and up to another; written as 5 or 0.5, not 05, .5 or 5e1."""
+    found = float(scalar.text) if scalar.plain and _DECIMAL.fullmatch(scalar.text) else None
     if found is None or not above < found <= to:
         raise ValueError(f"a number above {above:g}, up to {to:g}, is wanted here, not {_shown(scalar)}")
     return found
@@ -68,7 +70,7 @@ def duration(written: str) -> timedelta:
         raise ValueError(f"{written}: months and years differ in length; write days, such as 30d or 365d")
     if _DURATION.fullmatch(written) is None:
         raise ValueError(f"{written!r} is no duration; write a whole number with s, m, h, d or w, such as 90d")
-    seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]{1,18})([smhdw])", written))
+    seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([smhdw])", written))
     if not 0 < seconds <= _MOST_SECONDS:
         raise ValueError(f"{written} is no sensible duration; it must be above 0 and at most 200 years")
     return timedelta(seconds=seconds)

@@ -100,7 +100,7 @@ class RuleBook:
         return Verdict(decision=decision, rule=rule.id, action=rule.action, reason=rule.reason)
 
     def newest_start(self, now: datetime) -> datetime | None:
-        """No instance started after this can be selected; None: no such bound. With no rule that ends, `now`'s past."""
+        """No instance started after this can be selected; None: no such bound, also with no rule that ends."""
         bounds = [rule.match.newest_start(now) for rule in self.rules if rule.ends]
         known = [bound for bound in bounds if bound is not None]
         return max(known) if known and len(known) == len(bounds) else None

@@ -363,11 +363,26 @@ def template_tests(match: Match) -> Iterator[TemplateTest]:
     """Every test of a template name in a tree."""
     if isinstance(match, TemplateTest):
         yield match
-    for inner in _inner(match):
-        yield from template_tests(inner)
+    for item in inner(match):
+        yield from template_tests(item)
 
 
-def _inner(match: Match) -> tuple[Match, ...]:
+def takes_all(match: Match) -> bool:
+    """Whether a tree is true of every instance, as far as its form tells."""
+    match match:
+        case Everything():
+            return True
+        case AnyOf(items):
+            return any(map(takes_all, items))
+        case All(items):
+            return all(map(takes_all, items))
+        case Use(_, item):
+            return takes_all(item)
+    return False
+
+
+def inner(match: Match) -> tuple[Match, ...]:
+    """The trees right below a node."""
     if isinstance(match, All | AnyOf):
         return match.items
     return (match.item,) if isinstance(match, Not | Use) else ()

@@ -1,17 +1,16 @@
-"""The portal's limits as arithmetic: from what it said to how much may be sent now, or how long to wait.
+"""The operating budget: from what the portal said about its counters to how much may be sent now (PORTAL.md 4.2).
 
-No clock, no sleep, no socket here: every `now` is seconds on one clock that never goes back, handed in.
-Sources: PORTAL.md 4.1 (request bucket), 4.2 (operating budget), 7 (the 60 s cut and the cost of a kill).
+Every `now` is seconds on one clock that never goes back, handed in. notes/pacing.md has the reasons.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, sqrt
 
+from cleanup.limits.batches import SMALL_BATCH
+
 #: How long a blocked method stays blocked when the portal did not tell (PORTAL.md 4.2).
 UNKNOWN_RESET = 300.0
-#: Calls in the batch that goes first after a reset, or while the cost of a call is unknown.
-SMALL_BATCH = 10
 _FASTEST_RECHECK = 1.0
 #: PORTAL.md 4.2: a request that took less is not billed.
 _NOTICED = 0.1
@@ -20,64 +19,6 @@ _TINY = 1e-9
 _DRIBBLE = 0.05
 #: Two times of reset that differ by less are the same one: the portal tells whole seconds.
 _SAME_RESET = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRate:
-    """A leaky bucket: `burst` requests at once, `per_second` flowing out."""
-
-    burst: float
-    per_second: float
-
-
-ORDINARY_RATE = RequestRate(50, 2)
-ENTERPRISE_RATE = RequestRate(250, 5)
-
-
-def rate_of(licence: str | None) -> RequestRate | None:
-    """The bucket of a licence name such as ru_std or ru_ent250; None: no limit, as self-hosted portals have it."""
-    name = (licence or "").lower()
-    if name.endswith("selfhosted"):
-        return None
-    family = name.split("_", 1)[-1]
-    return ENTERPRISE_RATE if family.startswith("ent") else ORDINARY_RATE
-
-
-class RequestPace:
-    """How fast requests may go: halved when the portal says "too many", then slowly back (additive increase)."""
-
-    _LOWEST = 1 / 16
-    _STEP = 1 / 16
-    _CALM = 10
-
-    def __init__(self, rate: RequestRate) -> None:
-        self._rate = rate
-        self._factor = 1.0
-        self._calm = 0
-
-    def __repr__(self) -> str:
-        return f"<RequestPace {self.per_second:g}/s of {self._rate.per_second:g}/s>"
-
-    @property
-    def burst(self) -> float:
-        return self._rate.burst
-
-    @property
-    def per_second(self) -> float:
-        return self._rate.per_second * self._factor
-
-    def refused(self) -> None:
-        self._factor = max(self._LOWEST, self._factor / 2)
-        self._calm = 0
-
-    def accepted(self) -> bool:
-        """One more request went through. True: the rate has just changed."""
-        self._calm += 1
-        if self._factor >= 1.0 or self._calm < self._CALM:
-            return False
-        self._calm = 0
-        self._factor = min(1.0, self._factor + self._STEP)
-        return True
 
 
 @dataclass(slots=True)
@@ -333,87 +274,3 @@ class OperatingBudget:
         if method not in self.gauges:
             self.gauges[method] = Gauge(self._limit, self._share)
         return self.gauges[method]
-
-
-class BatchSize:
-    """How many kills one request takes: as many as fit `target` seconds, halved when a request breaks.
-
-    Additive increase, multiplicative decrease on the ceiling; below it the measured seconds per kill decide.
-    """
-
-    def __init__(self, *, target: float, largest: int) -> None:
-        self._target, self._largest = target, largest
-        self._ceiling = float(min(largest, max(1.0, target)))
-        #: Seconds per kill by our own clock, the way there and back included. None: not measured yet.
-        self.seconds_each: float | None = None
-
-    def __repr__(self) -> str:
-        return f"<BatchSize {self.now} of {self._largest}>"
-
-    @property
-    def now(self) -> int:
-        # Before the first measure a kill is taken to last a second: far from the portal's cut at 60 s.
-        each = self.seconds_each if self.seconds_each is not None else 1.0
-        fits = self._target / each if each > 0 else float(self._largest)
-        return max(1, int(min(self._largest, self._ceiling, fits)))
-
-    def predicted(self, count: int) -> float:
-        return count * (self.seconds_each if self.seconds_each is not None else 1.0)
-
-    def answered(self, count: int, seconds: float) -> None:
-        """A request of `count` kills was answered after `seconds`."""
-        if count < 1:
-            return
-        each = seconds / count
-        first = self.seconds_each is None
-        self.seconds_each = each if self.seconds_each is None else 0.7 * self.seconds_each + 0.3 * each
-        step = self._largest if first else max(1.0, count / 2)
-        self._ceiling = min(float(self._largest), self._ceiling + step)
-
-    def broke(self, count: int) -> None:
-        """A request of `count` kills broke: 5xx, time-out, no answer."""
-        self._ceiling = max(1.0, min(self._ceiling, count) / 2)
-
-
-class Concurrency:
-    """How many requests are in flight: slow start, then as many as keep the portal busy and no more.
-
-    A delay-based congestion window as in TCP Vegas (Brakmo and Peterson, 1995): from the seconds per kill against the
-    best seen it follows how many of our requests only wait in a queue of the portal. Fewer than one: one more request;
-    more than three: one less. A kill that takes longer than `slowdown` times the best shrinks the window by a quarter.
-    """
-
-    _FEWEST_QUEUED, _MOST_QUEUED = 1.0, 3.0
-
-    def __init__(self, *, start: int = 4, largest: int = 16, slowdown: float = 1.5) -> None:
-        self._largest, self._slowdown = largest, slowdown
-        self._window = float(min(start, largest))
-        self._best: float | None = None
-        self._since_cut = 0
-        self._starting = True
-
-    def __repr__(self) -> str:
-        return f"<Concurrency {self.now} of {self._largest}>"
-
-    @property
-    def now(self) -> int:
-        return max(1, int(self._window))
-
-    def answered(self, count: int, seconds: float) -> None:
-        """A request of `count` kills took the portal `seconds`, the way there and back taken off."""
-        each = max(seconds / max(1, count), 1e-6)
-        self._since_cut += 1
-        self._best = each if self._best is None else min(self._best, each)
-        queued = self._window * (1 - self._best / each)
-        if queued < (self._MOST_QUEUED if self._starting else self._FEWEST_QUEUED):
-            self._window = min(float(self._largest), self._window + 1)
-        elif self._since_cut > self._window and queued > self._MOST_QUEUED:
-            self._starting = False
-            slow = each > self._slowdown * self._best
-            self._window = max(1.0, self._window * 0.75 if slow else self._window - 1)
-            self._since_cut = 0
-
-    def broke(self) -> None:
-        self._window = max(1.0, self._window / 2)
-        self._since_cut = 0
-        self._starting = False
