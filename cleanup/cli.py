@@ -46,6 +46,12 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class AnyOutput(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
 class Table(StrEnum):
     CSV = "csv"
     JSON = "json"
@@ -54,6 +60,9 @@ class Table(StrEnum):
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="The rules file (YAML).", show_default=False)]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id, a checkpoint file, or “last”.")]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="text for people, json for programs.")]
+AnyOutputOption = Annotated[
+    AnyOutput, typer.Option("-o", "--output", help="text for people, json and csv for programs.")
+]
 StateOption = Annotated[
     Path | None,
     typer.Option(
@@ -291,6 +300,76 @@ def report(
 
 
 @app.command()
+def explain(
+    target: Annotated[str, typer.Argument(metavar="RULES|RUN", help="A rules file, or a run.", show_default=False)],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The instance's id.", show_default=False)],
+    now: NowOption = None,
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show why an instance will or will not be ended: its values, every rule, every clause."""
+    from cleanup import commands
+    from cleanup.journal import Journal
+    from cleanup.reports import explanation
+
+    if Path(target).suffix in {".yaml", ".yml"}:
+        rules, setting = _load(Path(target)), _setting(webhook_file, state_dir, verbose=verbose)
+        told = _run_async(commands.explain_by_rules, setting, rules, identity, _moment(now))
+    else:
+        with Journal.open(_state(state_dir).find(target), readonly=True) as journal:
+            recorded = commands.explain_entry(journal, identity)
+            told = recorded or _run_async(
+                commands.explain_by_run, _setting(webhook_file, state_dir, verbose=verbose), journal, identity
+            )
+    if output is Output.JSON:
+        _print_json(explanation.as_json(told))
+    else:
+        explanation.show(told, _console())
+
+
+@app.command()
+def templates(
+    output: AnyOutputOption = AnyOutput.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """List the templates with how many instances each has. Changes nothing."""
+    from cleanup import commands
+    from cleanup.reports import inventory as shown
+
+    survey = _run_async(commands.inventory, _setting(webhook_file, state_dir, verbose=verbose))
+    if output is AnyOutput.JSON:
+        _print_json(shown.template_rows(survey))
+    elif output is AnyOutput.CSV:
+        shown.write_templates_csv(survey, sys.stdout)
+    else:
+        shown.show_templates(survey, _console())
+
+
+@app.command()
+def inventory(
+    output: AnyOutputOption = AnyOutput.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Count what is there, before any rule: by template, document type, age, starter and state. Changes nothing."""
+    from cleanup import commands
+    from cleanup.reports import inventory as shown
+
+    survey = _run_async(commands.inventory, _setting(webhook_file, state_dir, verbose=verbose))
+    if output is AnyOutput.JSON:
+        _print_json(shown.as_json(survey))
+    elif output is AnyOutput.CSV:
+        shown.write_csv(survey, sys.stdout)
+    else:
+        shown.show(survey, _console())
+
+
+@app.command()
 def verify(
     run: RunArgument = "last",
     output: OutputOption = Output.TEXT,
@@ -359,7 +438,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         typer.echo("b24-cleanup: interrupted.", err=True)
         return int(ExitCode.INTERRUPTED)
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # rich exits by itself
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
     return _unexpected(error)

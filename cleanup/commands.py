@@ -6,7 +6,7 @@ A command returns a Result when a journal exists, whatever happened; before that
 import shlex
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,15 +22,18 @@ from cleanup.config import RulesFile, load_rules, parse_rules
 from cleanup.config.settings import Pace
 from cleanup.errors import AccessError, CleanupError, ExitCode, SafetyStop, UsageError
 from cleanup.guards import Limits
+from cleanup.inventory import Survey, survey
 from cleanup.journal import Journal, RunHead, Usage
-from cleanup.model import Action, Entry, State
+from cleanup.model import Action, Entry, Instance, State
 from cleanup.plan import fill, judge_as_planned
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Ender, Probe
 from cleanup.portal.connect import Connection, connect
 from cleanup.progress import Meter, watch
 from cleanup.reports.document import Document, document, exit_of
+from cleanup.reports.explanation import Told
 from cleanup.rules import RuleBook
+from cleanup.rules.explain import explain
 from cleanup.state_directory import StateDirectory
 from cleanup.verify import Survivors, survivors
 
@@ -314,6 +317,64 @@ async def verify(setting: Setting, journal: Journal) -> tuple[Survivors, int]:
     async with _connected(setting, _rules_of(journal).pace) as connection:
         found = await survivors(journal, connection.reader)
     return found, int(ExitCode.SOME_FAILED if found.survived else ExitCode.DONE)
+
+
+async def inventory(setting: Setting) -> Survey:
+    """Lists the whole portal and counts."""
+    async with _connected(setting, Pace()) as connection:
+        return await survey(connection.reader, connection.probe.now or _clock())
+
+
+async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, now: datetime | None) -> Told:
+    """Judges the portal's one instance. Raises UsageError when the portal does not have it."""
+    _same_portal(rules, setting.webhook)
+    async with _connected(setting, rules.pace) as connection:
+        templates = await connection.reader.templates()
+        instance = await _the_instance(connection, identity)
+        book = rules.book.resolve(templates)
+        return _told(book, instance, now or connection.probe.now or _clock(), templates, "as the portal has it now")
+
+
+def explain_entry(journal: Journal, identity: str) -> Told | None:
+    """Judges an instance as the run recorded it; None: the run selected no such instance."""
+    entry = journal.entry(identity)
+    if entry is None:
+        return None
+    book, now = _book_of(journal, _rules_of(journal)), datetime.fromisoformat(journal.head().now)
+    error = f": {entry.error}" if entry.error else ""
+    source = f"as run {journal.head().run} recorded it ({entry.state}{error})"
+    return _told(book, entry.instance, now, journal.templates() or {}, source)
+
+
+async def explain_by_run(setting: Setting, journal: Journal, identity: str) -> Told:
+    """The same for an instance that the run left alone: by its rules and its now, on the portal's present word."""
+    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+        raise SafetyStop(reason)
+    rules = _rules_of(journal)
+    async with _connected(setting, rules.pace) as connection:
+        instance = await _the_instance(connection, identity)
+    source = f"not selected by run {journal.head().run}; as the portal has it now"
+    now = datetime.fromisoformat(journal.head().now)
+    return _told(_book_of(journal, rules), instance, now, journal.templates() or {}, source)
+
+
+async def _the_instance(connection: Connection, identity: str) -> Instance:
+    found = await connection.reader.look_up([identity])
+    if identity not in found:
+        raise UsageError(
+            f"{connection.reader.portal} has no running instance {identity}. It ended, or the id is wrong."
+        )
+    return found[identity]
+
+
+def _told(book: RuleBook, instance: Instance, now: datetime, templates: Mapping[int, str], source: str) -> Told:
+    return Told(
+        instance=instance,
+        now=now,
+        template=templates.get(instance.template_id or 0),
+        source=source,
+        explanation=explain(book, instance, now),
+    )
 
 
 async def check(setting: Setting) -> Connection:

@@ -358,6 +358,10 @@ class Journal:
         """Entries by template id, most first."""
         return self._all("SELECT template_id, COUNT(*) FROM entry GROUP BY template_id ORDER BY 2 DESC, 1")
 
+    def entry(self, identity: str) -> Entry | None:
+        rows = self._all(f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE id = ?", (identity,))  # noqa: S608
+        return _entry(rows[0]) if rows else None
+
     def entries(self) -> Iterator[tuple[Entry, str, str]]:
         """Every entry in ID order with its sent_at and ended_at ("" where there is none), streamed."""
         with _foreign_errors(self.path):

@@ -1,4 +1,4 @@
-"""Measures what `plan` needs for a portal of 20,000 and one of 100,000 instances: requests, peak memory, seconds.
+"""Measures what `plan` and `inventory` need for 20,000 and for 100,000 instances: requests, peak memory, seconds.
 
 The rules select the same number of both, and need the whole listing. Exits with 1 if a target is missed.
 """
@@ -8,8 +8,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 RULES = """\
 version: 1
@@ -18,6 +20,8 @@ rules:
   - {id: some, match: {document_type: lead}, action: kill, take: {count: 1000}}
 """
 POPULATIONS = (20_000, 100_000)
+#: The verbs and their arguments.
+VERBS = {"plan": ["rules.yaml"], "inventory": []}
 MOST_REQUESTS = 60
 #: Peak memory at the larger population over that at the smaller one, at most.
 MOST_GROWTH = 1.1
@@ -32,16 +36,20 @@ class Need:
 
 
 def main() -> int:
-    print("| instances | requests | peak MiB | s |")
-    print("| --- | --- | --- | --- |")
-    needs = [measure(population) for population in POPULATIONS]
-    growth = needs[-1].peak_mib / needs[0].peak_mib
-    print(f"\nPeak memory grows by {growth:.3f} x.")
-    good = all(need.listed == population for need, population in zip(needs, POPULATIONS, strict=True))
-    return 0 if good and growth <= MOST_GROWTH and needs[-1].requests <= MOST_REQUESTS else 1
+    print("| verb | instances | requests | peak MiB | s |")
+    print("| --- | --- | --- | --- | --- |")
+    status = 0
+    needs = {population: measure(population) for population in POPULATIONS}
+    for verb in VERBS:
+        small, large = (needs[population][verb] for population in POPULATIONS)
+        print(f"\nPeak memory of {verb} grows by {large.peak_mib / small.peak_mib:.3f} x.")
+        whole = (small.listed, large.listed) == POPULATIONS
+        if not whole or large.peak_mib / small.peak_mib > MOST_GROWTH or large.requests > MOST_REQUESTS:
+            status = 1
+    return status
 
 
-def measure(population: int) -> Need:
+def measure(population: int) -> dict[str, Need]:
     with tempfile.TemporaryDirectory() as folder:
         portal = subprocess.Popen(
             [sys.executable, "-m", "cleanup.sandbox", "--port", "0", "--instances", str(population)],
@@ -50,28 +58,32 @@ def measure(population: int) -> Need:
         )
         try:
             assert portal.stdout is not None
-            need = _plan(Path(folder), portal.stdout.readline().strip())
+            webhook = portal.stdout.readline().strip()
+            needs = {verb: _need(Path(folder), webhook, verb) for verb in VERBS}
         finally:
             portal.terminate()
             portal.wait(timeout=30)
-    print(f"| {population:,} | {need.requests} | {need.peak_mib:.1f} | {need.seconds:.1f} |", flush=True)
-    return need
+    for verb, need in needs.items():
+        print(f"| {verb} | {population:,} | {need.requests} | {need.peak_mib:.1f} | {need.seconds:.1f} |", flush=True)
+    return needs
 
 
-def _plan(folder: Path, webhook: str) -> Need:
+def _need(folder: Path, webhook: str, verb: str) -> Need:
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
     environment = os.environ | {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
-    command = [sys.executable, "-m", "cleanup", "plan", "rules.yaml", "-o", "json"]
-    with (folder / "plan.json").open("wb") as out:
+    command = [sys.executable, "-m", "cleanup", verb, *VERBS[verb], "-o", "json"]
+    before, began = _requests(webhook), time.monotonic()
+    with (folder / "out.json").open("wb") as out:
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=out, stderr=subprocess.DEVNULL)
         _, _, usage = os.wait4(process.pid, 0)
-    document = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    return Need(
-        requests=document["requests"]["sent"],
-        peak_mib=usage.ru_maxrss / 1024,
-        seconds=document["seconds"]["wall"],
-        listed=document["totals"]["listed"],
-    )
+    seconds, document = time.monotonic() - began, json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    listed = document["instances"] if verb == "inventory" else document["totals"]["listed"]
+    return Need(_requests(webhook) - before, usage.ru_maxrss / 1024, seconds, listed)
+
+
+def _requests(webhook: str) -> int:
+    with urlopen(f"http://{webhook.split('/')[2]}/sandbox/ledger", timeout=30) as answer:
+        return int(json.load(answer)["requests"]["total"])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import partial
 from typing import TypeVar
@@ -41,9 +42,20 @@ _KEYS = (*FIELDS, "all", "any", "not", "use")
 _LONGEST_PATTERN = 1000
 #: Of one match, with the sets that it uses. Sets that use sets grow like aliases that use aliases.
 _MOST_TESTS = 10_000
+_DEEPEST_SETS = 5
+_TOO_DEEP = f"sets are nested too deeply; a set may use a set, and so on, {_DEEPEST_SETS} times"
 _DYNAMIC = re.compile(r"dynamic_[1-9][0-9]*", re.ASCII)
 #: Stands where a faulty test stood; the file is refused anyway.
 _FAULTY = Everything()
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How much of a tree there is when its sets are written out."""
+
+    tests: int
+    #: Sets that use sets that use sets: how many at most, one in the other.
+    sets: int
 
 
 class MatchReader:
@@ -54,7 +66,7 @@ class MatchReader:
         self._sets = {key.text: value for key, value in sets.pairs} if sets else {}
         self._open: list[str] = []
         self._read: dict[str, Use] = {}
-        self._sizes: dict[str, int] = {}
+        self._extents: dict[str, _Extent] = {}
 
     def read_sets(self) -> None:
         """Reads every set, so that faults in unused ones are told too."""
@@ -64,13 +76,20 @@ class MatchReader:
     def read(self, node: Node) -> Match:
         """The tree of a match. Notes faults; never raises."""
         tree = self._tree(node)
-        if self._size(tree) <= _MOST_TESTS:
-            return tree
-        self._source.fault(node, f"with the sets that it uses this has more than {_MOST_TESTS:,} tests")
-        return _FAULTY
+        extent = self._extent(tree)
+        if extent.sets > _DEEPEST_SETS:
+            self._source.fault(node, _TOO_DEEP)
+            return _FAULTY
+        if extent.tests > _MOST_TESTS:
+            self._source.fault(node, f"with the sets that it uses this has more than {_MOST_TESTS:,} tests")
+            return _FAULTY
+        return tree
 
-    def _size(self, tree: Match) -> int:
-        return self._sizes[tree.name] if isinstance(tree, Use) else 1 + sum(map(self._size, inner(tree)))
+    def _extent(self, tree: Match) -> _Extent:
+        if isinstance(tree, Use):
+            return self._extents[tree.name]
+        below = [self._extent(item) for item in inner(tree)]
+        return _Extent(1 + sum(each.tests for each in below), max((each.sets for each in below), default=0))
 
     def _tree(self, node: Node) -> Match:
         if isinstance(node, Scalar):
@@ -117,6 +136,8 @@ class MatchReader:
             raise ValueError(f"the set “{name}” uses itself")
         if name not in self._sets:
             raise ValueError(f"there is no set “{name}”.{meant(name, self._sets) if self._sets else ''}")
+        if len(self._open) > _DEEPEST_SETS:
+            raise ValueError(_TOO_DEEP)
         return self._named(name)
 
     def _named(self, name: str) -> Use:
@@ -124,7 +145,8 @@ class MatchReader:
             self._open.append(name)
             item = self.read(self._sets[name])
             self._open.pop()
-            self._read[name], self._sizes[name] = Use(name, item), self._size(item)
+            extent = self._extent(item)
+            self._read[name], self._extents[name] = Use(name, item), _Extent(extent.tests, extent.sets + 1)
         return self._read[name]
 
     def _field(self, name: str, value: Node) -> Match:

@@ -12,6 +12,7 @@ from cleanup.config.faults import Fault, Faults, legible
 MOST_BYTES = 256 * 1024
 _MOST_NODES = 50_000
 _DEEPEST = 40
+_TOO_DEEP = "nested too deeply"
 _TAGS = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|timestamp|map|seq|merge|value)")
 #: Line breaks to YAML 1.1, but not to YAML 1.2 or to most editors: behind one, a comment is no comment any more.
 _HIDDEN_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
@@ -87,7 +88,8 @@ def decode(content: bytes, file: str) -> Source:
 def compose(source: Source) -> Node | None:
     """The file's one document as nodes; None when it is empty. Raises Faults when it is no YAML."""
     try:
-        root = yaml.compose(source.text, Loader=_LOADER)
+        deep = _too_deep(source.text)
+        root = None if deep else yaml.compose(source.text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         raise Faults([_syntax(source, error)]) from None
     except yaml.reader.ReaderError as error:
@@ -95,7 +97,23 @@ def compose(source: Source) -> Node | None:
         raise Faults([source.place(line, 1, "a character that YAML does not allow")]) from None
     except (RecursionError, yaml.YAMLError, ValueError):
         raise Faults([Fault(source.file, 1, 1, "this cannot be read as YAML")]) from None
+    if deep:
+        raise Faults([source.place(*deep, _TOO_DEEP)])
     return None if root is None else _Reader(source).node(root, 0)
+
+
+def _too_deep(text: str) -> tuple[int, int] | None:
+    """Line and column where it is: the composer in C recurses without a limit, until the process dies."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Fault:
@@ -118,7 +136,7 @@ class _Reader:
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
         self._count += 1
         if depth > _DEEPEST or self._count > _MOST_NODES:
-            what = "nested too deeply" if depth > _DEEPEST else "aliases make this file explode"
+            what = _TOO_DEEP if depth > _DEEPEST else "aliases make this file explode"
             raise Faults([self._source.place(line, column, what)])
         if _TAGS.fullmatch(node.tag) is None:
             self._source.faults.append(self._source.place(line, column, f"the tag {node.tag} is not allowed"))

@@ -5,6 +5,7 @@ is unknown, so that a missing value can never select anything.
 """
 
 import fnmatch
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ LOCK_GRACE = timedelta(minutes=5)
 
 
 class Match(Protocol):
-    """A node of the tree. `str` gives it as it would be written."""
+    """A node of the tree. `str` gives it as a rules file would have it, without the outer braces."""
 
     def test(self, instance: Instance, now: datetime) -> Truth: ...
 
@@ -82,7 +83,7 @@ class All:
         return min(bounds, default=None)
 
     def __str__(self) -> str:
-        return f"all: [{', '.join(map(str, self.items))}]"
+        return f"all: [{', '.join(map(braced, self.items))}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class AnyOf:
         return max(known) if known and len(known) == len(bounds) else None
 
     def __str__(self) -> str:
-        return f"any: [{', '.join(map(str, self.items))}]"
+        return f"any: [{', '.join(map(braced, self.items))}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Not:
         return None
 
     def __str__(self) -> str:
-        return f"not: {{{self.item}}}"
+        return f"not: {braced(self.item)}"
 
 
 def _first_culprit(items: tuple[Match, ...], instance: Instance, now: datetime) -> str:
@@ -146,7 +147,8 @@ class Pattern:
         return self.text == text if self.kind == "exact" else self._compiled.fullmatch(text) is not None
 
     def __str__(self) -> str:
-        return f"{self.text!r}" if self.kind == "exact" else f"{{{self.kind}: {self.text!r}}}"
+        text = json.dumps(self.text, ensure_ascii=False)
+        return text if self.kind == "exact" else f"{{{self.kind}: {text}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +256,9 @@ class TimeTest(_Leaf):
         return max(limits, default=None)
 
     def __str__(self) -> str:
-        limits = ((name, getattr(self, name)) for name in ("older_than", "newer_than", "before", "after"))
-        return f"{self.name}: {{{', '.join(f'{name}: {limit}' for name, limit in limits if limit is not None)}}}"
+        ages = [f"{name}: {written(age)}" for name in ("older_than", "newer_than") if (age := getattr(self, name))]
+        dates = [f"{name}: {date.isoformat()}" for name in ("before", "after") if (date := getattr(self, name))]
+        return f"{self.name}: {{{', '.join(ages + dates)}}}"
 
 
 def _back(now: datetime, age: timedelta) -> datetime:
@@ -284,7 +287,9 @@ class Stuck(_Leaf):
         return "owned_until"
 
     def __str__(self) -> str:
-        return f"stuck: {{longer_than: {self.longer_than}}}" if self.expected else "stuck: false"
+        if self.longer_than <= LOCK_GRACE:
+            return f"stuck: {str(self.expected).lower()}"
+        return f"stuck: {{longer_than: {written(self.longer_than)}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +362,20 @@ class Use:
 
     def __str__(self) -> str:
         return f"use: {self.name}"
+
+
+def braced(match: Match) -> str:
+    """A match as the value of a key, or as an item of a list."""
+    return str(match) if isinstance(match, Everything) else f"{{{match}}}"
+
+
+def written(age: timedelta) -> str:
+    """A duration as a rules file has it: 90d, 1d12h."""
+    left, parts = int(age.total_seconds()), []
+    for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, seconds)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts)
 
 
 def template_tests(match: Match) -> Iterator[TemplateTest]:

@@ -1,14 +1,18 @@
 """The strict loader: every fault with its place and the way out, all of a file's faults at once, never a traceback."""
 
+import json
 import random
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanup.config import Fault, Faults, RulesFile, load_rules, parse_rules
+from cleanup.config.matches import FIELDS
 from cleanup.guards import Limits
 from cleanup.model import Decision, Instance
 
@@ -109,6 +113,13 @@ def test_what_a_file_does_not_say_has_the_documented_defaults() -> None:
         (RULE.format("{document_id: ¦22:00}"), "quote"),
         (RULE.format("{document_id: ¦1e5}"), "quote"),
         (RULE.format("{document_id: ¦0o17}"), "quote"),
+        (RULE.format("{document_id: ¦.inf}"), "quote"),
+        (RULE.format("{document_id: ¦2024-01-31}"), "is a date to YAML readers"),
+        (RULE.format("{id: ¦12345678901234.36306599}"), "quote"),
+        (RULE.format("{template: ¦~}"), "a value is missing"),
+        ("version: 1\nlimits: {max_percent: ¦010}\nrules: []\n", "number"),
+        ("version: 1\nlimits: {max_kill: ¦no}\nrules: []\n", "number"),
+        ("version: 1\nrules:\n  - {id: ¦on, match: everything, action: keep}\n", "yes or no"),
         (RULE.format("{template_id: ¦0212}"), "whole number"),
         (RULE.format("{template_id: ¦2_12}"), "whole number"),
         (RULE.format("{locked: ¦yes}"), "true or false"),
@@ -116,6 +127,14 @@ def test_what_a_file_does_not_say_has_the_documented_defaults() -> None:
         (RULE.format("{started: {older_than: ¦90}}"), "unit"),
         (RULE.format("{started: {older_than: ¦3 months}}"), "month"),
         (RULE.format("{started: {older_than: ¦0d}}"), "0d"),
+        (RULE.format("{started: {older_than: ¦1.5d}}"), "no duration"),
+        (RULE.format("{started: {older_than: ¦-1d}}"), "no duration"),
+        (RULE.format("{started: {older_than: ¦100000d}}"), "no sensible duration"),
+        (RULE.format("{started: {older_than: ¦1000000000000000000000000000005d}}"), "no duration"),
+        (RULE.format("{stuck: {longer_than: ¦1}}"), "unit"),
+        (RULE.format("{started: {older_than: ¦[1d, 2d]}}"), "one value is wanted"),
+        (RULE.format("{started: ¦90d}"), "must be a map"),
+        (RULE.format("{started: {exists: true, ¦older_than: 1d}}"), "“started” with “exists” has no key “older_than”"),
         (RULE.format("{started: ¦{older_than: 90d, newer_than: 30d}}"), "nothing is older than 90d and newer than 30d"),
         (RULE.format("{modified: ¦{before: 2024-01-01T00:00:00Z, after: 2025-01-01T00:00:00Z}}"), "nothing is"),
         (RULE.format("{started: {before: ¦2024-01-01}}"), "timezone"),
@@ -123,13 +142,29 @@ def test_what_a_file_does_not_say_has_the_documented_defaults() -> None:
         ("version: 1\ntimezone: ¦Mars/Base\nrules: []\n", "no time zone"),
         # values
         (RULE.format("{template: {regex: ¦'['}}"), "regular expression"),
+        (RULE.format("{template: {regex: ¦'[[a]'}}"), "Possible nested set"),
+        (RULE.format("{template: {regex: ¦[a]}}"), "takes one text"),
         (RULE.format("{template: ¦{glob: a, regex: b}}"), "either"),
         (RULE.format("{started_by: ¦-1}"), "whole number"),
         ("version: 1\nrules:\n  - {id: a, match: everything, action: ¦delete}\n", "there is no action"),
         ("version: 1\nlimits: {max_kill: ¦lots}\nrules: []\n", "number"),
         ("version: 1\nlimits: {max_percent: ¦250}\nrules: []\n", "100"),
         ("version: 1\nportal: ¦https://acme.bitrix24.ru/\nrules: []\n", "without https://"),
+        ("version: 1\nportal: ¦'...'\nrules: []\n", "the portal is a host"),
+        ("version: 1\nlimits: ¦off\nrules: []\n", "must be a map"),
         ("version: 1\npace: {operating_share: ¦1.5}\nrules: []\n", "1"),
+        ("version: 1\npace: {batch_seconds: ¦60}\nrules: []\n", "up to 50"),
+        ("version: 1\npace: {concurrency: ¦0}\nrules: []\n", "from 1"),
+        ("version: 1\npace: {requests: ¦fast}\nrules: []\n", "not known"),
+        ("version: 1\npace: {requests: ¦{burst: 50}}\nrules: []\n", "lacks “per_second”"),
+        # the shape
+        ("version: 1\nprotect:¦\nrules: []\n", "must be a list"),
+        ("version: 1\nrules: ¦{a: 1}\n", "must be a list"),
+        ("version: 1\nrules:\n  - ¦kill\n", "must be a map"),
+        ("version: 1\nrules:\n  - {id: a, match: everything, action: kill, take: ¦200}\n", "must be a map"),
+        ("version: 1\nrules:\n  - {id: a, match: everything, action: kill, take: {count: ¦0}}\n", "from 1"),
+        ("version: 1\nrules:\n  - {id: a, match: everything, action: keep, take: ¦{count: 5}}\n", "no meaning"),
+        ("version: 1\nrules:\n  - {id: a, match: everything, action: kill, reason: ¦'by {ru}'}\n", "“{ru}” cannot"),
     ],
 )
 def test_each_fault_is_told_with_its_place_and_the_way_out(marked: str, words: str) -> None:
@@ -179,8 +214,16 @@ def test_a_fault_shows_its_line_and_a_caret_under_the_place() -> None:
         ("version: 1\nrules: []\n".encode("utf-16"), "UTF-8"),
         (b"version: 1\nrules: !!python/object/apply:os.system ['true']\n", "tag"),
         (b"x" * 300_000, "bytes"),
-        (b"a: " + b"[" * 200 + b"]" * 200, "deep"),
+        (b"a: " + b"[" * 200 + b"]" * 200, "rules.yaml:1:44: nested too deeply"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b"- " * 120_000, "nested too deeply"),
+        (b"{a: " * 60_000, "nested too deeply"),
+        (b"? " * 120_000, "nested too deeply"),
+        (b"version: 1\nsets: {a: &a {any: [*a]}}\nrules: []\n", "nested too deeply"),
         (b"version: 1\nrules: \x00\n", "character"),
+        ("version: 1\n# a comment\u2028rules: []\n".encode(), "rules.yaml:2:12: this line break"),
+        ("version: 1\n# a comment\x85rules: []\n".encode(), "rules.yaml:2:12: this line break"),
+        (b"version: 1\n# a comment\rrules: []\n", "rules.yaml:2:12: this line break"),
     ],
 )
 def test_what_is_no_rules_file_is_told_so(tmp_path: Path, content: bytes, words: str) -> None:
@@ -191,15 +234,60 @@ def test_what_is_no_rules_file_is_told_so(tmp_path: Path, content: bytes, words:
     assert words in str(caught.value), str(caught.value)
 
 
+@pytest.mark.parametrize("key", ['"\\e[31mred"', '"\\u202Eder"', '"a\\nb"'])
+def test_no_control_character_of_a_file_reaches_the_terminal(key: str) -> None:
+    told = in_match(f"{{{key}: 1}}")
+    assert told.isprintable(), told
+
+
+def test_a_long_word_is_told_in_short() -> None:
+    assert len(in_match(f"{{template_id: {'9' * 5000}}}")) < 700
+
+
+def test_a_text_that_is_no_unicode_is_refused() -> None:
+    assert "UTF-8" in only_fault(RULE.format('{template: "\ud800"}'))
+
+
 def test_aliases_that_explode_are_refused() -> None:
     lines = ["version: 1", "sets:", "  a0: &a0 {template_id: 1}"]
     lines += [f"  a{n}: &a{n} {{any: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 9)]
     assert "explode" in only_fault("\n".join([*lines, "rules: []"]))
 
 
+def test_sets_that_explode_are_refused() -> None:
+    lines = ["version: 1", "sets:", "  a0: {template_id: 1}"]
+    lines += [f"  a{n}: {{any: [{', '.join([f'{{use: a{n - 1}}}'] * 10)}]}}" for n in range(1, 30)]
+    first = faults("\n".join([*lines, "rules: []"]))[0]
+    assert first == "rules.yaml:7:7: with the sets that it uses this has more than 10,000 tests"
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["used before they are read", "read before they are used"])
+def test_a_long_chain_of_sets_is_refused(step: int) -> None:
+    chain = "".join(f"  a{n}: {{use: a{n + 1}}}\n" for n in list(range(1000))[::step])
+    text = f"version: 1\nsets:\n{chain}  a1000: {{template_id: 1}}\nrules: []\n"
+    assert "sets are nested too deeply" in faults(text)[0]
+
+
+def test_the_deepest_file_that_loads_can_be_judged() -> None:
+    """The recursion of Python has a limit; files must meet ours first."""
+    deep = "".join(["{any: [{all: ["] * 8) + "{use: a%d}, {entity: x}" + "".join(["]}]}"] * 8)
+    sets = "".join(f"  a{n}: {deep % (n + 1)}\n" for n in range(4)) + "  a4: {template_id: 1}\n"
+    file = load(f"version: 1\nsets:\n{sets}" + RULE.format(deep % 0)[11:])
+    verdict = file.book.judge(Instance(id="x"), NOW)
+    assert (verdict.decision, verdict.field) == (Decision.UNDECIDED, "template_id")
+
+
 def test_a_set_that_uses_itself_is_refused() -> None:
-    text = "version: 1\nsets:\n  a: {use: b}\n  b: {use: a}\nrules: []\n"
-    assert any("uses itself" in told for told in faults(text))
+    told = only_fault("version: 1\nsets:\n  a: {use: b}\n  b: {use: a}\nrules: []\n")
+    assert told == "rules.yaml:4:12: the set “a” uses itself"
+
+
+@pytest.mark.parametrize(
+    "sets", ["sets: {s: {startd: 1}}", "sets: {s: &s {startd: 1}, t: *s}"], ids=["used by rules", "by an alias too"]
+)
+def test_a_fault_in_a_set_is_told_once(sets: str) -> None:
+    rules = "".join(f"  - {{id: {name}, match: {{use: s}}, action: kill}}\n" for name in "abc")
+    assert "startd" in only_fault(f"version: 1\n{sets}\nrules:\n{rules}")
 
 
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
@@ -214,13 +302,25 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
         (["a, match: everything", "b, match: {template_id: 1}"], ["b"]),
         (["a, match: {template_id: 1}", "b, match: {template_id: 1}"], ["b"]),
         (["a, match: {template_id: 1}", "b, match: {template_id: 2}"], []),
+        (["a, match: {use: all}", "b, match: {template_id: 1}"], ["b"]),
+        (["a, match: {any: [{id: x}, everything]}", "b, match: {template_id: 1}"], ["b"]),
+        (["a, match: {all: [{id: x}, everything]}", "b, match: {template_id: 1}"], []),
+        (["a, match: {not: everything}", "b, match: {template_id: 1}"], []),
+        (["a, match: {template_id: 7}", "b, match: {template_id: 1}"], ["a"]),
     ],
 )
 def test_a_rule_that_can_never_match_is_a_warning(rules: list[str], shadowed: list[str]) -> None:
-    text = "version: 1\nrules:\n" + "".join(f"  - {{id: {rule}, action: kill}}\n" for rule in rules)
+    """Template 7 is protected; the set “all” says everything."""
+    text = "version: 1\nsets: {all: everything}\nprotect: [{id: p, match: {template_id: 7}}]\nrules:\n"
+    text += "".join(f"  - {{id: {rule}, action: kill}}\n" for rule in rules)
     told = [str(warning) for warning in parse_rules(text, "rules.yaml").warnings]
     assert len(told) == len(shadowed)
     assert all(f"“{name}” can never match" in line for name, line in zip(shadowed, told, strict=True))
+
+
+def test_protecting_everything_leaves_nothing_to_the_rules() -> None:
+    file = load("version: 1\nprotect: [{id: p, match: everything}]\n" + RULE.format("{template_id: 1}")[11:])
+    assert ["“a” can never match: “p” in line 2" in str(warning) for warning in file.warnings] == [True]
 
 
 def test_bare_dates_are_of_the_files_timezone() -> None:
@@ -235,8 +335,8 @@ def test_bare_dates_are_of_the_files_timezone() -> None:
 def test_crlf_a_byte_order_mark_and_json_are_fine() -> None:
     assert load(GOOD.replace("\n", "\r\n")).book == load(GOOD).book
     assert parse_rules("\ufeff" + GOOD, "rules.yaml").book == load(GOOD).book
-    json = '{"version": 1, "rules": [{"id": "a", "match": {"template_id": 7}, "action": "kill"}]}'
-    assert selects(load(json), template_id=7)
+    written = '{"version": 1, "rules": [{"id": "a", "match": {"template_id": 7}, "action": "kill"}]}'
+    assert selects(load(written), template_id=7)
 
 
 def load(text: str) -> RulesFile:
@@ -256,6 +356,55 @@ def test_a_damaged_file_is_read_or_refused_and_never_breaks_the_loader(seed: int
     text = GOOD
     for _ in range(chance.randint(1, 4)):
         text = _damaged(text, chance)
+    _read_or_refused(text)
+
+
+SECTIONS = ("version", "portal", "timezone", "limits", "pace", "sets", "protect", "rules")
+ENTRY = ("id", "match", "action", "reason", "take", "why", "all", "any", "not", "use")
+OPERATORS = ("exists", "glob", "regex", "older_than", "newer_than", "before", "after", "longer_than")
+words = st.sampled_from([*SECTIONS, *ENTRY, *OPERATORS, *FIELDS, "s"])
+values: st.SearchStrategy[object] = st.recursive(
+    st.one_of(
+        st.sampled_from(["everything", "kill", "keep", "auto", "off", "lead", "90d", "2024-01-31", "UTC", "a", "s"]),
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=5),
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=25,
+)
+matches = st.recursive(
+    st.dictionaries(words, values, min_size=1, max_size=3),
+    lambda inner: st.dictionaries(words, inner | st.lists(inner, max_size=3) | values, max_size=3),
+    max_leaves=6,
+)
+rules = st.fixed_dictionaries({"id": values | st.just("a"), "match": matches, "action": st.just("kill") | values})
+files = st.fixed_dictionaries(
+    {"version": st.just(1), "rules": st.lists(rules, max_size=3) | values},
+    optional=dict.fromkeys(("portal", "timezone", "limits", "pace", "sets", "protect", "extra"), values),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(file=files | values)
+def test_any_shape_is_read_or_refused(file: object) -> None:
+    """The right words in the wrong places, as a program or a hasty hand would write them."""
+    _read_or_refused(json.dumps(file))
+    _read_or_refused(yaml.safe_dump(file, allow_unicode=True))
+
+
+@settings(max_examples=300, deadline=None)
+@given(content=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_bytes(content)
+    with suppress(Faults):
+        load_rules(file)
+
+
+def _read_or_refused(text: str) -> None:
     told: tuple[Fault, ...] = ()
     try:
         parse_rules(text, "rules.yaml")

@@ -86,7 +86,7 @@ leaves: st.SearchStrategy[Match] = st.one_of(
     st.builds(lambda text: TextTest("module", (Pattern("exact", text),)), st.sampled_from(["crm", "lists"])),
     st.builds(lambda text: TextTest("document_id", (Pattern("glob", text),)), st.sampled_from(["LEAD_*", "1?"])),
     st.builds(lambda numbers: NumberTest("started_by", numbers), st.frozensets(st.integers(1, 3), min_size=1)),
-    st.builds(Exists, st.sampled_from(["started", "template", "document_type", "owned_until"]), st.booleans()),
+    st.builds(Exists, st.sampled_from(["started", "template", "document_type", "stuck"]), st.booleans()),
     st.builds(lambda text: TemplateTest((Pattern("exact", text),)), st.sampled_from(["Отпуск", "Invoice check"])),
     st.builds(
         lambda name, older: TimeTest(name=name, older_than=older), st.sampled_from(["started", "modified"]), durations
