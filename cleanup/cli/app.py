@@ -1,0 +1,108 @@
+"""The door: the program with its verbs, and how each way to end becomes one message and an exit code."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from cleanup.errors import CleanupError, ExitCode
+
+if TYPE_CHECKING:
+    from typer.exceptions import TyperException
+
+
+app = typer.Typer(
+    name="b24-cleanup",
+    help="Ends stuck Bitrix24 workflow instances by rules: shows first what it will do, ends exactly that, resumes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"b24-cleanup {version('b24-cleanup')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What all verbs share."""
+
+
+def main() -> NoReturn:
+    """The entry point. Turns every CleanupError into one message and its exit code."""
+    try:
+        code = app(standalone_mode=False) or 0
+    except BaseException as error:
+        code = _explain(error)
+    _flush()
+    sys.exit(code)
+
+
+def _explain(error: BaseException) -> int:
+    from typer.exceptions import TyperException
+
+    if isinstance(error, BaseExceptionGroup):
+        return _explain(_first(error))
+    if isinstance(error, CleanupError):
+        typer.echo(f"b24-cleanup: {error}", err=True)
+        return int(error.exit_code)
+    if isinstance(error, TyperException):
+        return _explain_usage(error)
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        typer.echo("b24-cleanup: interrupted.", err=True)
+        return int(ExitCode.INTERRUPTED)
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # rich exits by itself
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.DONE)
+    return _unexpected(error)
+
+
+def _explain_usage(error: "TyperException") -> int:
+    """A wrong option or argument, as the command line library words it; without any argument: the help."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    else:
+        typer.echo(f"b24-cleanup: {error}", err=True)
+    return int(ExitCode.USAGE)
+
+
+def _unexpected(error: BaseException) -> int:
+    """A defect of ours: its kind and place, without values, which could hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "cleanup" in frame.filename] or frames
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
+    typer.echo(
+        f"b24-cleanup: an unexpected error ({type(error).__name__} at {place}). The checkpoint is kept: "
+        "apply goes on from it. Please report this line.",
+        err=True,
+    )
+    return int(ExitCode.UNEXPECTED)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

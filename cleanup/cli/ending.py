@@ -1,0 +1,176 @@
+"""`plan`, `apply` and `run`: the verbs that lead to an end."""
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cleanup.cli.app import app
+from cleanup.cli.options import (
+    CheckpointOption,
+    DryRunOption,
+    DurationOption,
+    LockedOption,
+    MaxKillOption,
+    NowOption,
+    Output,
+    OutputOption,
+    RulesArgument,
+    RunArgument,
+    StateOption,
+    UntilOption,
+    VerboseOption,
+    WebhookOption,
+)
+from cleanup.cli.shared import finish, load, moment_of, open_console, run_async, setting_of, state_directory
+from cleanup.errors import ExitCode, SafetyStop, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cleanup.commands import Result, Setting, Window
+    from cleanup.journal import Journal
+
+
+@app.command()
+def plan(
+    rules: RulesArgument,
+    checkpoint: CheckpointOption = None,
+    now: NowOption = None,
+    include_locked: LockedOption = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 10 when the plan is not empty.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """List and judge all instances and write the plan. Changes nothing on the portal."""
+    from cleanup import commands
+
+    loaded = load(rules)
+    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    result = run_async(
+        commands.plan, setting, loaded, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
+    )
+    if detailed_exitcode and not result.exit_code and result.document["totals"]["selected"]:
+        result.document["exit"] = int(ExitCode.PLAN_NOT_EMPTY)
+    finish(result, output, behind=None if result.exit_code else _next_of_plan(setting))
+
+
+@app.command()
+def apply(
+    run: RunArgument,
+    confirm: Annotated[
+        str | None,
+        typer.Option("--confirm", metavar="HOST", help="The portal's host, instead of typing it.", show_default=False),
+    ] = None,
+    dry_run: DryRunOption = False,
+    until: UntilOption = None,
+    max_duration: DurationOption = None,
+    max_kill: MaxKillOption = None,
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """End exactly what the plan selects, each checked once more. Also resumes."""
+    from cleanup import commands
+    from cleanup.journal import Journal
+
+    window = _window(until, max_duration, max_kill, dry_run=dry_run)
+    path = state_directory(state_dir).find(run)
+    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    with Journal.open(path) as journal:
+        if not dry_run and not commands.refusals(journal, setting.webhook, window):
+            _confirm(journal, confirm, setting.console)
+        finish(run_async(commands.apply, setting, journal, window), output)
+
+
+@app.command()
+def run(
+    rules: RulesArgument,
+    checkpoint: CheckpointOption = None,
+    now: NowOption = None,
+    include_locked: LockedOption = False,
+    dry_run: DryRunOption = False,
+    until: UntilOption = None,
+    max_duration: DurationOption = None,
+    max_kill: MaxKillOption = None,
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """For cron: finish an unfinished run, then plan and, within the rules' limits, apply."""
+    from cleanup import commands
+
+    loaded = load(rules)
+    window = _window(until, max_duration, max_kill, dry_run=dry_run)
+    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    result = run_async(
+        commands.run, setting, loaded, window, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
+    )
+    finish(result, output)
+
+
+def _next_of_plan(setting: "Setting") -> Callable[["Result"], None]:
+    from cleanup import commands
+    from cleanup.journal import Journal
+    from cleanup.reports.text import show_next
+
+    def show(result: "Result") -> None:
+        with Journal.open(Path(result.document["checkpoint"]), readonly=True) as journal:
+            reasons = commands.refusals(journal, setting.webhook, commands.Window())
+        show_next(result.document, open_console(), reasons)
+
+    return show
+
+
+def _confirm(journal: "Journal", confirm: str | None, console: "Console") -> None:
+    """Asks for the portal's host. Raises UsageError where nobody can be asked, SafetyStop for a wrong one."""
+    from cleanup.reports.document import document
+    from cleanup.reports.text import show_preamble
+
+    portal = journal.head().portal
+    if confirm is None:
+        shown = document(journal, verb="apply", exit_code=0)
+        show_preamble(shown, journal, console, seconds=None)
+        if not shown["totals"]["pending"]:
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError(f"apply ends instances for good; confirm it by: --confirm {portal}")
+        confirm = typer.prompt(f"Type {portal} to go on", err=True, default="", show_default=False)
+    if confirm.strip() != portal:
+        raise SafetyStop(f"{confirm.strip()!r} is not {portal}. Nothing was ended.")
+
+
+def _window(until: str | None, max_duration: str | None, max_kill: int | None, *, dry_run: bool) -> "Window":
+    from cleanup.commands import Window
+
+    limits = [_seconds_until(until)] if until else []
+    limits += [_duration(max_duration)] if max_duration else []
+    return Window(seconds=min(limits, default=None), max_kill=max_kill, dry_run=dry_run)
+
+
+def _seconds_until(text: str) -> float:
+    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
+        raise UsageError(f"--until takes a local time such as 06:30, not {text!r}.")
+    hour, minute = map(int, text.split(":"))
+    now = datetime.now().astimezone()
+    then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (then - now if then > now else then + timedelta(days=1) - now).total_seconds()
+
+
+def _duration(text: str) -> float:
+    from cleanup.config import duration
+
+    try:
+        return duration(text).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"--max-duration: {error}") from error

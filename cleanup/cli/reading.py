@@ -1,0 +1,208 @@
+"""The verbs that show what is: on the portal, or in a checkpoint. None of them changes anything."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cleanup.cli.app import app
+from cleanup.cli.options import (
+    AnyOutput,
+    AnyOutputOption,
+    NowOption,
+    Output,
+    OutputOption,
+    RunArgument,
+    StateOption,
+    Table,
+    VerboseOption,
+    WebhookOption,
+)
+from cleanup.cli.shared import load, moment_of, open_console, print_json, run_async, setting_of, state_directory
+from cleanup.errors import CleanupError, UsageError
+
+if TYPE_CHECKING:
+    from cleanup.state_directory import StateDirectory
+
+
+@app.command()
+def check(
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Probe the portal: webhook, rights, methods, limits, clock, how many instances. Changes nothing."""
+    from cleanup import commands
+    from cleanup.reports import probe
+
+    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    connection = run_async(commands.check, setting)
+    findings = probe.findings(connection.probe, setting.webhook.portal)
+    if output is Output.JSON:
+        print_json(probe.as_json(findings, connection.probe, setting.webhook.portal))
+    else:
+        probe.show(findings, open_console())
+    commands.require_rights(connection.probe, setting.webhook.portal)
+
+
+@app.command()
+def templates(
+    output: AnyOutputOption = AnyOutput.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """List the templates with how many instances each has. Changes nothing."""
+    from cleanup import commands
+    from cleanup.reports import inventory as shown
+
+    survey = run_async(commands.inventory, setting_of(webhook_file, state_dir, verbose=verbose))
+    if output is AnyOutput.JSON:
+        print_json(shown.template_rows(survey))
+    elif output is AnyOutput.CSV:
+        shown.write_templates_csv(survey, sys.stdout)
+    else:
+        shown.show_templates(survey, open_console())
+
+
+@app.command()
+def inventory(
+    output: AnyOutputOption = AnyOutput.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Count what is there, before any rule: by template, document type, age, starter and state. Changes nothing."""
+    from cleanup import commands
+    from cleanup.reports import inventory as shown
+
+    survey = run_async(commands.inventory, setting_of(webhook_file, state_dir, verbose=verbose))
+    if output is AnyOutput.JSON:
+        print_json(shown.as_json(survey))
+    elif output is AnyOutput.CSV:
+        shown.write_csv(survey, sys.stdout)
+    else:
+        shown.show(survey, open_console())
+
+
+@app.command()
+def explain(
+    target: Annotated[str, typer.Argument(metavar="RULES|RUN", help="A rules file, or a run.", show_default=False)],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The instance's id.", show_default=False)],
+    now: NowOption = None,
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show why an instance will or will not be ended: its values, every rule, every clause."""
+    from cleanup import commands
+    from cleanup.journal import Journal
+    from cleanup.reports import explanation
+
+    if Path(target).suffix in {".yaml", ".yml"}:
+        rules, setting = load(Path(target)), setting_of(webhook_file, state_dir, verbose=verbose)
+        told = run_async(commands.explain_by_rules, setting, rules, identity, moment_of(now))
+    else:
+        with Journal.open(state_directory(state_dir).find(target), readonly=True) as journal:
+            recorded = commands.explain_entry(journal, identity)
+            told = recorded or run_async(
+                commands.explain_by_run, setting_of(webhook_file, state_dir, verbose=verbose), journal, identity
+            )
+    if output is Output.JSON:
+        print_json(explanation.as_json(told))
+    else:
+        explanation.show(told, open_console())
+
+
+@app.command()
+def status(run: RunArgument = "last", output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> None:
+    """Show how a run stands. Asks nobody but the checkpoint."""
+    from cleanup.reports.text import show_run
+
+    state = state_directory(state_dir)
+    shown = status_of(state, state.find(run))
+    if output is Output.JSON:
+        print_json(shown)
+    else:
+        show_run(shown, open_console())
+
+
+def status_of(state: "StateDirectory", path: Path) -> dict[str, Any]:
+    from cleanup.journal import Journal
+    from cleanup.reports.document import document, exit_of
+
+    with Journal.open(path, readonly=True) as journal:
+        dead = journal.state() == "applying" and not state.held(journal.head().portal)
+        return document(journal, verb="status", exit_code=exit_of(journal), state="stopped" if dead else None)
+
+
+@app.command()
+def runs(output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> None:
+    """List the runs in the state directory, oldest first."""
+    from cleanup.reports.text import show_runs
+
+    state = state_directory(state_dir)
+    documents: list[dict[str, Any]] = []
+    for path in state.runs().values():
+        try:
+            documents.append(status_of(state, path))
+        except CleanupError as error:
+            typer.echo(f"b24-cleanup: {error}", err=True)
+    if output is Output.JSON:
+        print_json(documents)
+    else:
+        show_runs(documents, open_console())
+
+
+@app.command()
+def report(
+    run: RunArgument = "last",
+    table: Annotated[Table, typer.Option("--format", help="One row an entry.")] = Table.CSV,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Write here, not to stdout.", show_default=False)
+    ] = None,
+    state_dir: StateOption = None,
+) -> None:
+    """Write the entries of a run: what was selected, by which rule, and what became of it."""
+    from cleanup.journal import Journal
+    from cleanup.reports import tables
+
+    write = tables.write_csv if table is Table.CSV else tables.write_json
+    with Journal.open(state_directory(state_dir).find(run), readonly=True) as journal:
+        if file is None:
+            write(journal, sys.stdout)
+            return
+        try:
+            with file.open("w", encoding="utf-8", newline="") as target:
+                file.chmod(0o600)
+                write(journal, target)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
+
+
+@app.command()
+def verify(
+    run: RunArgument = "last",
+    output: OutputOption = Output.TEXT,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Ask the portal whether everything that a run ended is gone. Changes nothing."""
+    from cleanup import commands
+    from cleanup.journal import Journal
+
+    path = state_directory(state_dir).find(run)
+    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    with Journal.open(path, readonly=True) as journal:
+        found, code = run_async(commands.verify, setting, journal)
+    if output is Output.JSON:
+        print_json({"checkpoint": str(path), "asked": found.asked, "survived": list(found.survived), "exit": code})
+    else:
+        typer.echo(f"{found.asked:,} ended entries asked about, {len(found.survived):,} still there.")
+        for identity in found.survived:
+            typer.echo(identity)
+    raise typer.Exit(code)

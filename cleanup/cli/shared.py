@@ -1,0 +1,99 @@
+"""What the verbs share between options and commands: settings, consoles, the event loop, one way to end."""
+
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+
+from cleanup.cli.options import Output
+from cleanup.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cleanup.commands import Result, Setting
+    from cleanup.config import RulesFile
+    from cleanup.state_directory import StateDirectory
+
+
+#: Columns of a table that goes into a file or a pipe.
+_WIDTH = 140
+
+
+P = ParamSpec("P")
+
+
+T = TypeVar("T")
+
+
+def run_async(command: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    from functools import partial
+
+    import anyio
+
+    return anyio.run(partial(command, *args, **kwargs))
+
+
+def load(rules: Path) -> "RulesFile":
+    from cleanup.config import Faults, load_rules
+
+    try:
+        return load_rules(rules)
+    except Faults as error:
+        raise UsageError(f"the rules file is not usable.\n{error}") from error
+
+
+def state_directory(option: Path | None) -> "StateDirectory":
+    from cleanup.state_directory import StateDirectory
+
+    return StateDirectory.named(option)
+
+
+def setting_of(webhook_file: Path | None, state_dir: Path | None, *, verbose: bool) -> "Setting":
+    from cleanup import log
+    from cleanup.commands import Setting
+    from cleanup.portal import auth
+
+    webhook = auth.find(webhook_file)
+    log.configure(verbose=verbose, secrets=[webhook.secret])
+    return Setting(state=state_directory(state_dir), webhook=webhook, console=open_console(sys.stderr))
+
+
+def open_console(file: Any = None) -> "Console":
+    from rich.console import Console
+
+    target = file or sys.stdout
+    terminal = target.isatty()
+    return Console(file=target, highlight=False, soft_wrap=not terminal, width=None if terminal else _WIDTH)
+
+
+def moment_of(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--now takes an ISO time such as 2026-11-23T04:00:00+03:00, not {text!r}.") from None
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def finish(result: "Result", output: Output, *, behind: Callable[["Result"], None] | None = None) -> NoReturn:
+    from cleanup.reports.text import show_run
+
+    if output is Output.JSON:
+        print_json(result.document)
+    else:
+        show_run(result.document, open_console())
+        if behind is not None:
+            behind(result)
+    if result.message:
+        typer.echo(f"b24-cleanup: {result.message}", err=True)
+    raise typer.Exit(int(result.document["exit"]))
+
+
+def print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))

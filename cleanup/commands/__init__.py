@@ -1,0 +1,26 @@
+"""The verbs that talk to a portal, from options to an exit code. Each is one task group; what they print is the door's.
+
+A command returns a Result when a journal exists, whatever happened; before that it raises CleanupError.
+"""
+
+from cleanup.commands.applying import Window, apply, refusals, run
+from cleanup.commands.asking import check, explain_by_rules, explain_by_run, explain_entry, inventory, verify
+from cleanup.commands.connection import Result, Setting, require_rights
+from cleanup.commands.planning import plan
+
+__all__ = [
+    "Result",
+    "Setting",
+    "Window",
+    "apply",
+    "check",
+    "explain_by_rules",
+    "explain_by_run",
+    "explain_entry",
+    "inventory",
+    "plan",
+    "refusals",
+    "require_rights",
+    "run",
+    "verify",
+]

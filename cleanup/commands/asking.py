@@ -1,0 +1,94 @@
+"""The verbs that only ask: `check`, `verify`, `inventory`, `explain`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from cleanup import guards
+from cleanup.commands.connection import Setting, clock, connected, same_portal
+from cleanup.commands.recorded import book_of, rules_of
+from cleanup.config import RulesFile
+from cleanup.config.settings import Pace
+from cleanup.errors import ExitCode, SafetyStop, UsageError
+from cleanup.inventory import Survey, survey
+from cleanup.journal import Journal
+from cleanup.model import Instance
+from cleanup.portal.connect import Connection, connect
+from cleanup.reports.explanation import Told
+from cleanup.rules import RuleBook
+from cleanup.rules.explain import explain
+from cleanup.verify import Survivors, survivors
+
+
+async def check(setting: Setting) -> Connection:
+    """Probes the portal. The connection is closed when this returns; its probe is what is wanted."""
+    async with connect(
+        setting.webhook, Pace(), memory=setting.state.memory(setting.webhook.portal), clock=clock
+    ) as connection:
+        return connection
+
+
+async def verify(setting: Setting, journal: Journal) -> tuple[Survivors, int]:
+    """Asks the portal again about all that the journal calls ended."""
+    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+        raise SafetyStop(reason)
+    async with connected(setting, rules_of(journal).pace) as connection:
+        found = await survivors(journal, connection.reader)
+    return found, int(ExitCode.SOME_FAILED if found.survived else ExitCode.DONE)
+
+
+async def inventory(setting: Setting) -> Survey:
+    """Lists the whole portal and counts."""
+    async with connected(setting, Pace()) as connection:
+        return await survey(connection.reader, connection.probe.now or clock())
+
+
+async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, now: datetime | None) -> Told:
+    """Judges the portal's one instance. Raises UsageError when the portal does not have it."""
+    same_portal(rules, setting.webhook)
+    async with connected(setting, rules.pace) as connection:
+        templates = await connection.reader.templates()
+        instance = await _the_instance(connection, identity)
+        book = rules.book.resolve(templates)
+        return _told(book, instance, now or connection.probe.now or clock(), templates, "as the portal has it now")
+
+
+def explain_entry(journal: Journal, identity: str) -> Told | None:
+    """Judges an instance as the run recorded it; None: the run selected no such instance."""
+    entry = journal.entry(identity)
+    if entry is None:
+        return None
+    book, now = book_of(journal, rules_of(journal)), datetime.fromisoformat(journal.head().now)
+    error = f": {entry.error}" if entry.error else ""
+    source = f"as run {journal.head().run} recorded it ({entry.state}{error})"
+    return _told(book, entry.instance, now, journal.templates() or {}, source)
+
+
+async def explain_by_run(setting: Setting, journal: Journal, identity: str) -> Told:
+    """The same for an instance that the run left alone: by its rules and its now, on the portal's present word."""
+    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+        raise SafetyStop(reason)
+    rules = rules_of(journal)
+    async with connected(setting, rules.pace) as connection:
+        instance = await _the_instance(connection, identity)
+    source = f"not selected by run {journal.head().run}; as the portal has it now"
+    now = datetime.fromisoformat(journal.head().now)
+    return _told(book_of(journal, rules), instance, now, journal.templates() or {}, source)
+
+
+async def _the_instance(connection: Connection, identity: str) -> Instance:
+    found = await connection.reader.look_up([identity])
+    if identity not in found:
+        raise UsageError(
+            f"{connection.reader.portal} has no running instance {identity}. It ended, or the id is wrong."
+        )
+    return found[identity]
+
+
+def _told(book: RuleBook, instance: Instance, now: datetime, templates: Mapping[int, str], source: str) -> Told:
+    return Told(
+        instance=instance,
+        now=now,
+        template=templates.get(instance.template_id or 0),
+        source=source,
+        explanation=explain(book, instance, now),
+    )

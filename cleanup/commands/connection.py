@@ -1,0 +1,79 @@
+"""What every verb that talks to a portal needs: the setting, a connection with the rights, the usage so far."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from cleanup.config import RulesFile
+from cleanup.config.settings import Pace
+from cleanup.errors import AccessError, SafetyStop
+from cleanup.journal import Usage
+from cleanup.portal.auth import Webhook
+from cleanup.portal.client import Probe
+from cleanup.portal.connect import Connection, connect
+from cleanup.reports.document import Document
+from cleanup.state_directory import StateDirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What every command needs: where state lies, which webhook, where progress goes."""
+
+    state: StateDirectory
+    webhook: Webhook
+    console: Console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    document: Document
+    exit_code: int
+    #: Why it ended early, for a person; "" when it did not.
+    message: str = ""
+
+
+@asynccontextmanager
+async def connected(setting: Setting, pace: Pace) -> AsyncIterator[Connection]:
+    """A portal whose webhook may list and end instances. Raises AccessError or another CleanupError."""
+    memory = setting.state.memory(setting.webhook.portal)
+    async with connect(setting.webhook, pace, memory=memory, clock=clock) as connection:
+        require_rights(connection.probe, setting.webhook.portal)
+        yield connection
+
+
+def require_rights(probe: Probe, portal: str) -> None:
+    """Raises when the probe showed that the webhook cannot do the work."""
+    if probe.refusal is not None:
+        raise probe.refusal
+    if probe.administrator is False:
+        raise AccessError(f"The owner of the webhook is no administrator of {portal}. Let an administrator create it.")
+    if probe.kill_exists is False:
+        raise AccessError(f"{portal} has no method to end workflows: its plan lacks business processes.")
+
+
+def same_portal(rules: RulesFile, webhook: Webhook) -> None:
+    if rules.portal is not None and rules.portal != webhook.portal:
+        raise SafetyStop(
+            f"The rules file is for {rules.portal}, but the webhook is of {webhook.portal}. Nothing was done."
+        )
+
+
+def usage(connection: Connection, began: float) -> Usage:
+    counters, pacer = connection.line.counters, connection.line.pacer
+    return Usage(
+        sent=counters.sent,
+        retried=counters.retried,
+        query_limit=counters.query_limit,
+        operation_limit=counters.operation_limit,
+        wall=time.monotonic() - began,
+        waiting_rate=pacer.waiting_rate.seconds,
+        waiting_operating=pacer.waiting_operating.seconds,
+    )
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
