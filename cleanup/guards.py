@@ -39,6 +39,16 @@ def refusals(*, selected: int, population: int, limits: Limits) -> list[str]:
     return found
 
 
+def meaningless_percent(*, population: int, limits: Limits) -> str:
+    """Why max_percent says nothing sensible about a portal of this size; "" when it does."""
+    if limits.max_percent is None or not population or limits.max_percent * population >= 100:
+        return ""
+    return (
+        f"limits.max_percent of {limits.max_percent:g} % allows not one of this portal's {population:,} instances; "
+        "let max_kill be the cap."
+    )
+
+
 def too_old(planned: datetime, now: datetime) -> str:
     """Why a plan of this age may not be applied; "" when it may."""
     if now - planned <= OLDEST_PLAN:

@@ -354,6 +354,21 @@ class Journal:
         ((count,),) = self._all("SELECT COUNT(*) FROM entry WHERE state = 'failed'")
         return int(count)
 
+    def action_counts(self) -> dict[str, int]:
+        """Entries that are still to be ended, by action."""
+        return dict(self._all("SELECT action, COUNT(*) FROM entry WHERE state IN ('planned', 'sent') GROUP BY action"))
+
+    def instances_of(self, rule: str, limit: int = -1) -> Iterator[Instance]:
+        """What a rule selected, in ID order, streamed; -1: all of it."""
+        with _foreign_errors(self.path):
+            sql = f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
+            yield from (_entry(row).instance for row in self._db.execute(sql, (rule, limit)))
+
+    def starts(self) -> tuple[datetime | None, datetime | None]:
+        """The oldest and the newest start among the entries."""
+        ((oldest, newest),) = self._all("SELECT MIN(started), MAX(started) FROM entry")
+        return _moment(oldest), _moment(newest)
+
     def template_counts(self) -> list[tuple[int | None, int]]:
         """Entries by template id, most first."""
         return self._all("SELECT template_id, COUNT(*) FROM entry GROUP BY template_id ORDER BY 2 DESC, 1")

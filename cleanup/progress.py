@@ -14,6 +14,7 @@ from rich.text import Text
 from cleanup.journal import Journal
 from cleanup.model import State
 from cleanup.portal.pacing import Pacer
+from cleanup.words import duration
 
 _EVERY = 30.0
 _LIVE_EVERY = 0.5
@@ -47,15 +48,6 @@ def describe(snapshot: Snapshot) -> str:
     if snapshot.waiting:
         parts.append(snapshot.waiting)
     return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Meter:

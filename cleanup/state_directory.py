@@ -32,7 +32,12 @@ class StateDirectory:
         return cls(Path(chosen).expanduser().absolute())
 
     def memory(self, portal: str) -> Path:
+        """How full the portal's request bucket was."""
         return self._folder("portals") / f"{_file_name(portal)}.json"
+
+    def learned(self, portal: str) -> Path:
+        """What runs measured there: seconds per kill, limits."""
+        return self._folder("portals") / f"{_file_name(portal)}.learned.json"
 
     def new_run(self, now: datetime) -> str:
         """A new run id; ids sort by time."""

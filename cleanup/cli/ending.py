@@ -45,6 +45,12 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 10 when the plan is not empty.")
     ] = False,
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            "--diff", metavar="RUN", help="Tell what differs from what that run selected.", show_default=False
+        ),
+    ] = None,
     output: OutputOption = Output.TEXT,
     webhook_file: WebhookOption = None,
     state_dir: StateOption = None,
@@ -55,9 +61,12 @@ def plan(
 
     loaded = load(rules)
     setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    other = setting.state.find(diff) if diff is not None else None
     result = run_async(
         commands.plan, setting, loaded, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
     )
+    if other is not None and not result.exit_code:
+        result.document["diff"] = commands.difference(other, Path(result.document["checkpoint"]))
     if detailed_exitcode and not result.exit_code and result.document["totals"]["selected"]:
         result.document["exit"] = int(ExitCode.PLAN_NOT_EMPTY)
     finish(result, output, behind=None if result.exit_code else _next_of_plan(setting))
@@ -122,12 +131,16 @@ def run(
 def _next_of_plan(setting: "Setting") -> Callable[["Result"], None]:
     from cleanup import commands
     from cleanup.journal import Journal
-    from cleanup.reports.text import show_next
+    from cleanup.reports import story
 
     def show(result: "Result") -> None:
-        with Journal.open(Path(result.document["checkpoint"]), readonly=True) as journal:
+        shown, console = result.document, open_console()
+        with Journal.open(Path(shown["checkpoint"]), readonly=True) as journal:
+            story.show_story(shown, journal, console)
             reasons = commands.refusals(journal, setting.webhook, commands.Window())
-        show_next(result.document, open_console(), reasons)
+        if "diff" in shown:
+            story.show_difference(shown["diff"], console)
+        story.show_next(shown, console, reasons)
 
     return show
 
@@ -135,12 +148,12 @@ def _next_of_plan(setting: "Setting") -> Callable[["Result"], None]:
 def _confirm(journal: "Journal", confirm: str | None, console: "Console") -> None:
     """Asks for the portal's host. Raises UsageError where nobody can be asked, SafetyStop for a wrong one."""
     from cleanup.reports.document import document
-    from cleanup.reports.text import show_preamble
+    from cleanup.reports.story import show_preamble
 
     portal = journal.head().portal
     if confirm is None:
         shown = document(journal, verb="apply", exit_code=0)
-        show_preamble(shown, journal, console, seconds=None)
+        show_preamble(shown, journal, console)
         if not shown["totals"]["pending"]:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -4,7 +4,15 @@ A command returns a Result when a journal exists, whatever happened; before that
 """
 
 from cleanup.commands.applying import Window, apply, refusals, run
-from cleanup.commands.asking import check, explain_by_rules, explain_by_run, explain_entry, inventory, verify
+from cleanup.commands.asking import (
+    check,
+    difference,
+    explain_by_rules,
+    explain_by_run,
+    explain_entry,
+    inventory,
+    verify,
+)
 from cleanup.commands.connection import Result, Setting, require_rights
 from cleanup.commands.planning import plan
 
@@ -14,6 +22,7 @@ __all__ = [
     "Window",
     "apply",
     "check",
+    "difference",
     "explain_by_rules",
     "explain_by_run",
     "explain_entry",

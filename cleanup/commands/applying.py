@@ -22,6 +22,7 @@ from cleanup.guards import Limits
 from cleanup.journal import Journal
 from cleanup.model import Action, Entry, State
 from cleanup.plan import judge_as_planned
+from cleanup.portal import learned
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Ender
 from cleanup.portal.connect import Connection
@@ -114,6 +115,8 @@ async def _apply(setting: Setting, journal: Journal, window: Window, verb: str) 
             finally:
                 group.cancel_scope.cancel()
         journal.save_usage(usage(connection, began))
+        if (known := learned.measured(connection.line.pacer)) is not None:
+            learned.save(setting.state.learned(head.portal), known)
     if window.dry_run:
         return _rehearsed(journal, rehearsal, failure, received, verb)
     return _applied(journal, failure, received, verb)

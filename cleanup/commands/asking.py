@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 
 from cleanup import guards
 from cleanup.commands.connection import Setting, clock, connected, same_portal
 from cleanup.commands.recorded import book_of, rules_of
+from cleanup.compare import compare
 from cleanup.config import RulesFile
 from cleanup.config.settings import Pace
 from cleanup.errors import ExitCode, SafetyStop, UsageError
@@ -13,6 +15,7 @@ from cleanup.inventory import Survey, survey
 from cleanup.journal import Journal
 from cleanup.model import Instance
 from cleanup.portal.connect import Connection, connect
+from cleanup.reports.document import Document
 from cleanup.reports.explanation import Told
 from cleanup.rules import RuleBook
 from cleanup.rules.explain import explain
@@ -22,7 +25,7 @@ from cleanup.verify import Survivors, survivors
 async def check(setting: Setting) -> Connection:
     """Probes the portal. The connection is closed when this returns; its probe is what is wanted."""
     async with connect(
-        setting.webhook, Pace(), memory=setting.state.memory(setting.webhook.portal), clock=clock
+        setting.webhook, Pace(), memory=setting.state.memory(setting.webhook.portal), learned=None, clock=clock
     ) as connection:
         return connection
 
@@ -40,6 +43,22 @@ async def inventory(setting: Setting) -> Survey:
     """Lists the whole portal and counts."""
     async with connected(setting, Pace()) as connection:
         return await survey(connection.reader, connection.probe.now or clock())
+
+
+def difference(old: Path, new: Path) -> Document:
+    """What the run in `new` selects otherwise than the one in `old`. Raises UsageError for runs of two portals."""
+    with Journal.open(old, readonly=True) as before, Journal.open(new, readonly=True) as after:
+        head = before.head()
+        if reason := guards.other_portal(head.portal, after.head().portal):
+            raise UsageError(f"{reason} There is nothing to compare.")
+        found = compare(*((entry for entry, _, _ in journal.entries()) for journal in (before, after)))
+    return {
+        "run": head.run,
+        "same": found.same,
+        "new": [{"id": entry.id, "rule": entry.rule} for entry in found.new],
+        "no_longer": [{"id": entry.id, "rule": entry.rule} for entry in found.no_longer],
+        "other_rule": [{"id": move.id, "from": move.old, "to": move.new} for move in found.moved],
+    }
 
 
 async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, now: datetime | None) -> Told:

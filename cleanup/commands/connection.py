@@ -12,6 +12,7 @@ from cleanup.config import RulesFile
 from cleanup.config.settings import Pace
 from cleanup.errors import AccessError, SafetyStop
 from cleanup.journal import Usage
+from cleanup.portal import learned
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Probe
 from cleanup.portal.connect import Connection, connect
@@ -39,8 +40,9 @@ class Result:
 @asynccontextmanager
 async def connected(setting: Setting, pace: Pace) -> AsyncIterator[Connection]:
     """A portal whose webhook may list and end instances. Raises AccessError or another CleanupError."""
-    memory = setting.state.memory(setting.webhook.portal)
-    async with connect(setting.webhook, pace, memory=memory, clock=clock) as connection:
+    portal = setting.webhook.portal
+    memory, known = setting.state.memory(portal), learned.load(setting.state.learned(portal))
+    async with connect(setting.webhook, pace, memory=memory, learned=known, clock=clock) as connection:
         require_rights(connection.probe, setting.webhook.portal)
         yield connection
 

@@ -1,22 +1,29 @@
 """The portal's limits as arithmetic: no clock, no sleep, no socket here."""
 
 from cleanup.limits.batches import SMALL_BATCH, BatchSize, Concurrency
+from cleanup.limits.forecast import GUESSES, Bound, Forecast, Learned, Pacing, forecast
 from cleanup.limits.operating import UNKNOWN_RESET, Charge, Gauge, OperatingBudget, Reading, UnitCost
 from cleanup.limits.request_rate import ENTERPRISE_RATE, ORDINARY_RATE, RequestPace, RequestRate, rate_of
 
 __all__ = [
     "ENTERPRISE_RATE",
+    "GUESSES",
     "ORDINARY_RATE",
     "SMALL_BATCH",
     "UNKNOWN_RESET",
     "BatchSize",
+    "Bound",
     "Charge",
     "Concurrency",
+    "Forecast",
     "Gauge",
+    "Learned",
     "OperatingBudget",
+    "Pacing",
     "Reading",
     "RequestPace",
     "RequestRate",
     "UnitCost",
+    "forecast",
     "rate_of",
 ]

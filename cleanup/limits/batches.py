@@ -10,11 +10,13 @@ class BatchSize:
     Additive increase, multiplicative decrease on the ceiling; below it the measured seconds per kill decide.
     """
 
-    def __init__(self, *, target: float, largest: int) -> None:
+    def __init__(self, *, target: float, largest: int, expected: float | None = None) -> None:
+        """`expected`: seconds per kill as an earlier run measured them; half of what they allow goes first."""
         self._target, self._largest = target, largest
-        self._ceiling = float(min(largest, max(1.0, target)))
+        first = target if expected is None else target / expected / 2
+        self._ceiling = float(min(largest, max(1.0, first)))
         #: Seconds per kill by our own clock, the way there and back included. None: not measured yet.
-        self.seconds_each: float | None = None
+        self.seconds_each = expected
 
     def __repr__(self) -> str:
         return f"<BatchSize {self.now} of {self._largest}>"

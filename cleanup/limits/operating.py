@@ -61,12 +61,17 @@ class UnitCost:
     units: float = 0.0
 
     @property
-    def now(self) -> float | None:
-        """Rather too high than too low, the more so the fewer units were seen. None: nothing was answered yet."""
+    def mean(self) -> float | None:
+        """None: nothing was answered yet."""
         if self.bound is None or not self.units:
             return None
-        mean = self.bound if self.sample is None else min(self.bound, self.sample)
-        return mean * (1 + 2 / sqrt(self.units))
+        return self.bound if self.sample is None else min(self.bound, self.sample)
+
+    @property
+    def now(self) -> float | None:
+        """Rather too high than too low, the more so the fewer units were seen. None: nothing was answered yet."""
+        mean = self.mean
+        return None if mean is None else mean * (1 + 2 / sqrt(self.units))
 
     def clocked(self, seconds: float, units: float) -> None:
         self.bound = self._towards(self.bound, seconds, units)
@@ -101,6 +106,8 @@ class Gauge:
     paused_until: float = -inf
     cost: UnitCost = field(default_factory=UnitCost)
     charges: list[Charge] = field(default_factory=list)
+    #: The longest time of reset that was told: about the length of the portal's window. 0: none was told.
+    window: float = 0.0
     #: The last reading taken while nothing else was in flight, its reset, and the units billed since.
     _quiet: tuple[float, float | None] | None = None
     _billed: float = 0.0
@@ -176,6 +183,7 @@ class Gauge:
         if reading.reset_in is None:
             self.reset_at = None
             return
+        self.window = max(self.window, reading.reset_in)
         full = self.room(method) <= (self.cost.now or 0.0)
         self.reset_at = now + max(reading.reset_in, _FASTEST_RECHECK if full else 0.0)
 

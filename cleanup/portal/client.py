@@ -439,9 +439,10 @@ class Ender:
         calls = [_end_call(ending) for ending in endings]
         permit.use({**_count(calls), BATCH: self.pacer.size.predicted(len(calls))})
         began = time.monotonic()
-        answers = await self._line.batch(calls, permit)
-        if any(answer.succeeded for answer in answers):
-            self.pacer.ended(len(calls), time.monotonic() - began)
+        with self.pacer.working.measure():
+            answers = await self._line.batch(calls, permit)
+        if succeeded := sum(answer.succeeded for answer in answers):
+            self.pacer.ended(len(calls), time.monotonic() - began, succeeded=succeeded)
         return answers
 
 

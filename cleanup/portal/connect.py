@@ -7,7 +7,16 @@ from datetime import datetime
 from pathlib import Path
 
 from cleanup.config.settings import Pace, Requests
-from cleanup.limits import ORDINARY_RATE, BatchSize, Concurrency, OperatingBudget, RequestRate, rate_of
+from cleanup.limits import (
+    ORDINARY_RATE,
+    BatchSize,
+    Concurrency,
+    Learned,
+    OperatingBudget,
+    Pacing,
+    RequestRate,
+    rate_of,
+)
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Line, Probe, Reader
 from cleanup.portal.pacing import BucketMemory, Pacer, RequestBucket
@@ -26,12 +35,12 @@ class Connection:
 
 @asynccontextmanager
 async def connect(
-    webhook: Webhook, pace: Pace, *, memory: Path | None, clock: Callable[[], datetime]
+    webhook: Webhook, pace: Pace, *, memory: Path | None, learned: Learned | None, clock: Callable[[], datetime]
 ) -> AsyncIterator[Connection]:
     """Asks the portal who it is, and takes its request rate from its licence. Raises PortalError."""
     async with open_transport(webhook) as transport:
         remembered = BucketMemory(memory) if memory else None
-        line = Line(transport, _pacer(pace, remembered))
+        line = Line(transport, _pacer(pace, remembered, learned))
         reader = Reader(line, clock)
         probe = await reader.probe()
         line.pacer.round_trip = probe.round_trip
@@ -40,14 +49,34 @@ async def connect(
         yield Connection(line, reader, probe)
 
 
-def _pacer(pace: Pace, memory: BucketMemory | None) -> Pacer:
+def _pacer(pace: Pace, memory: BucketMemory | None, learned: Learned | None) -> Pacer:
     rate = _rate(pace)
     largest = 16 if pace.concurrency == "auto" else int(pace.concurrency)
     return Pacer(
         bucket=RequestBucket(rate, memory) if rate else None,
-        budget=OperatingBudget(limit=pace.operating_limit, share=pace.operating_share),
-        size=BatchSize(target=pace.batch_seconds, largest=BATCH_LIMIT),
+        budget=OperatingBudget(limit=_operating_limit(pace, learned), share=pace.operating_share),
+        size=BatchSize(
+            target=pace.batch_seconds, largest=BATCH_LIMIT, expected=learned.seconds_each if learned else None
+        ),
         concurrency=Concurrency(largest=largest),
+    )
+
+
+def _operating_limit(pace: Pace, learned: Learned | None) -> float:
+    """A limit that a refusal taught is tried a little higher by each run, until it is the configured one again."""
+    return pace.operating_limit if learned is None else min(pace.operating_limit, 1.1 * learned.operating_limit)
+
+
+def pacing(pacer: Pacer, pace: Pace) -> Pacing:
+    """What a forecast needs to know of this portal now."""
+    bucket = pacer.bucket
+    return Pacing(
+        rate=bucket.rate if bucket else None,
+        level=bucket.level if bucket else 0.0,
+        operating_limit=pace.operating_limit,
+        operating_share=pace.operating_share,
+        batch_seconds=pace.batch_seconds,
+        batch_limit=BATCH_LIMIT,
     )
 
 

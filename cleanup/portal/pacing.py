@@ -80,6 +80,7 @@ class RequestBucket:
     """Hands out requests at the portal's own rate."""
 
     def __init__(self, rate: RequestRate, memory: BucketMemory | None) -> None:
+        self.rate = rate
         self._pace = RequestPace(rate)
         self._memory = memory
         self._level = min(memory.level(rate.per_second), self._room) if memory else 0.0
@@ -167,6 +168,9 @@ class Pacer:
         self.bucket, self.budget, self.size, self.concurrency = bucket, budget, size, concurrency
         self.waiting_rate = Stopwatch(time.monotonic)
         self.waiting_operating = Stopwatch(time.monotonic)
+        #: While at least one request that ends instances is in flight; and how many ended in that time.
+        self.working = Stopwatch(time.monotonic)
+        self.endings = 0
         #: Seconds that a request needs which asks for next to nothing.
         self.round_trip = 0.0
         #: When the longest operating wait is over, on the monotonic clock; for progress.
@@ -232,8 +236,9 @@ class Pacer:
     def operation_refused(self, methods: Iterable[str]) -> None:
         self.budget.refused(methods, time.monotonic())
 
-    def ended(self, count: int, seconds: float) -> None:
-        """A batch of `count` kills was answered after `seconds`."""
+    def ended(self, count: int, seconds: float, *, succeeded: int) -> None:
+        """A batch of `count` kills was answered after `seconds`; so many of them ended."""
+        self.endings += succeeded
         self.size.answered(count, seconds)
         self.concurrency.answered(count, max(seconds - self.round_trip, 0.2 * seconds))
         self._resize()

@@ -1,18 +1,16 @@
 """A run, a probe or a list of runs as text for a person. Names from the portal are shown without control characters."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cleanup.journal import Journal
 from cleanup.reports.document import Document
 
 _LEFT_ALONE = ("protected", "kept", "no_match", "undecided", "locked")
-_MOST_TEMPLATES = 10
 _ENDS = ("killed", "terminated", "already_gone", "changed", "failed", "pending")
 
 
@@ -32,7 +30,7 @@ def show_run(document: Document, console: Console) -> None:
     ends = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _ENDS if totals[name])
     console.print(f"selected {totals['selected']:,}" + (f": {ends}" if ends else ""))
     if document["by_rule"]:
-        console.print(_by_rule(document["by_rule"]))
+        console.print(rules_table(document["by_rule"]))
     for row in document["undecided"]:
         console.print(f"undecided: {row['count']:,} by rule {row['rule']}, because {row['field']} is not known")
     if document.get("dry_run"):
@@ -44,7 +42,7 @@ def show_run(document: Document, console: Console) -> None:
     _show_requests(document, console)
 
 
-def _by_rule(rows: Sequence[Document]) -> Table:
+def rules_table(rows: Sequence[Document]) -> Table:
     shown = [name for name in ("selected", *_ENDS, *_LEFT_ALONE) if any(row.get(name) for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("rule")
@@ -70,44 +68,10 @@ def _show_requests(document: Document, console: Console) -> None:
     console.print(told)
 
 
-def show_next(document: Document, console: Console, reasons: Iterable[str]) -> None:
-    """Behind a plan: what stands against it, or the next command."""
-    reasons = list(reasons)
-    for reason in reasons:
-        console.print(f"[yellow]would be refused:[/] {reason}")
-    if not document["totals"]["selected"]:
-        console.print("Nothing to end.")
-    elif not reasons:
-        console.print(f"Look at it:  b24-cleanup report {named(document)} --format csv", highlight=False)
-        console.print(
-            f"Then end it: b24-cleanup apply {named(document)} --confirm {document['portal']}", highlight=False
-        )
-
-
 def named(document: Document) -> str:
     """How to name the run on a command line: by its id, or by a path where it does not lie in the state directory."""
     path = str(document["checkpoint"])
     return str(document["run"]) if path.endswith(f"/{document['run']}.sqlite") else shlex.quote(path)
-
-
-def show_preamble(document: Document, journal: Journal, console: Console, *, seconds: float | None) -> None:
-    """What apply is about to do, before it asks."""
-    totals = document["totals"]
-    console.print(
-        f"About to end {totals['pending']:,} workflow instances on [bold]{document['portal']}[/]. There is no way back."
-    )
-    console.print(f"rules {document['rules']['digest'][:19]}… · plan of {document['now']}")
-    console.print(_by_rule(document["by_rule"]))
-    names = journal.templates() or {}
-    counts = journal.template_counts()
-    console.print("by template:")
-    for template, count in counts[:_MOST_TEMPLATES]:
-        name = clean(names.get(template or 0, "no name: a robot's or deleted template"))
-        console.print(Text(f"  {count:>8,}  {name} ({template or 'no id'})"))
-    if others := counts[_MOST_TEMPLATES:]:
-        console.print(f"  {sum(count for _, count in others):>8,}  of {len(others):,} other templates")
-    if seconds is not None:
-        console.print(f"At the portal's request rate this takes at least {seconds:.0f} s.")
 
 
 def show_runs(documents: Sequence[Document], console: Console) -> None:
