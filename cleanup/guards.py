@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from cleanup.model import Decision, Entry, Instance, Verdict
 
+_CLOCKS = timedelta(minutes=2)
 OLDEST_PLAN = timedelta(hours=24)
 #: Fewer failures than this say nothing about a run.
 _FEWEST_FAILURES = 5
@@ -30,6 +31,7 @@ def refusals(*, selected: int, population: int, limits: Limits) -> list[str]:
             f"The plan selects {selected:,} instances; limits.max_kill allows {limits.max_kill:,}. "
             "Look at the plan, then narrow the rules or raise the cap."
         )
+    population = max(population, selected)  # a count that says less than was listed protects nobody
     share = 100 * selected / population if population else 0.0
     if limits.max_percent is not None and share > limits.max_percent:
         found.append(
@@ -57,6 +59,18 @@ def too_old(planned: datetime, now: datetime) -> str:
     return f"The plan is {hours:.0f} hours old; after {most:.0f} it is not applied. Plan again."
 
 
+def not_yet(planned: datetime, present: datetime) -> str:
+    """Why a plan whose ages count from a time to come may not be applied; "" when it may. Clocks differ a little."""
+    ahead = planned - present
+    if ahead <= _CLOCKS:
+        return ""
+    minutes = ahead.total_seconds() / 60
+    return (
+        f"The plan's “now” is {minutes:.0f} minutes ahead of the portal's clock, so instances count as older than they "
+        "are. Such a plan shows what a later day would bring; it is not applied. Plan again without --now."
+    )
+
+
 def other_portal(planned: str, webhook: str) -> str:
     return "" if planned == webhook else f"The plan was made for {planned}, but the webhook is of {webhook}."
 
@@ -81,11 +95,28 @@ def too_many_failures(*, failed: int, tried: int, limits: Limits) -> str:
     )
 
 
-def cut_short(*, listed: int, population: int | None) -> str:
-    """Why a complete listing cannot be what it says; "" when it can. Some instances end while one lists."""
-    if population is None or listed >= 0.98 * population - 50:
-        return ""
-    return f"The portal counts {population:,} instances but listed only {listed:,}. Such a listing is not planned on."
+def cut_short(*, listed: int, behind: int | None, beyond: int | None) -> str:
+    """Why a listing cannot be complete; "" when it can.
+
+    `behind`: instances with IDs up to the last one listed, counted afterwards. Those that ended meanwhile make it less;
+    a few may have appeared. `beyond`: instances behind the end of the listing that are old enough to be in it.
+    """
+    few = max(5, listed // 1000)
+    if behind is not None and behind > listed + few:
+        return f"The portal counts {behind:,} instances but listed only {listed:,}. Such a listing is not planned on."
+    if beyond is not None and beyond > few:
+        return f"The portal counts {beyond:,} instances behind the end of its list. Such a listing is not planned on."
+    return ""
+
+
+def is_revived(planned: Instance, current: Instance) -> bool:
+    """Whether the row is what old portals put back after they ended an instance that was just being executed.
+
+    PORTAL.md 7: the same ID, with no document, template or starter any more.
+    """
+    left = (current.module, current.entity, current.document_id, current.template_id)
+    had = (planned.module, planned.entity, planned.document_id, planned.template_id)
+    return left == (None,) * 4 != had
 
 
 def why_left_alone(entry: Entry, current: Instance, verdict: Verdict) -> str:

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -18,7 +18,7 @@ from cleanup.errors import CleanupError, StoppedEarly, UsageError
 from cleanup.model import STEPS, Action, Decision, Entry, Instance, State, Verdict
 
 _APPLICATION_ID = 0x62323463  # "b24c"
-_VERSION = 1
+_VERSION = 2
 _STEPS = ", ".join(f"'{old}>{new}'" for old, following in STEPS.items() for new in sorted(following))
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
@@ -32,6 +32,7 @@ CREATE TABLE tally (
 CREATE TABLE entry (
     id TEXT PRIMARY KEY, rule TEXT NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT '{State.PLANNED}', sends INTEGER NOT NULL DEFAULT 0, alone INTEGER NOT NULL DEFAULT 0,
+    doubt INTEGER NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '',
     template_id INTEGER, module TEXT, entity TEXT, document_id TEXT, started TEXT, started_by INTEGER,
     modified TEXT, owned_until TEXT, unreadable TEXT NOT NULL,
@@ -54,7 +55,7 @@ CREATE TABLE session (
 _INSTANCE_COLUMNS = (
     "id, template_id, module, entity, document_id, started, started_by, modified, owned_until, unreadable"
 )
-_ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, error"
+_ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, doubt, error"
 
 
 class IllegalStepError(CleanupError):
@@ -88,6 +89,8 @@ class Outcome:
     refund: bool = False
     #: Send it by itself the next time.
     alone: bool = False
+    #: This send may have ended it without our knowing; once set this stays.
+    doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ class Journal:
             raise UsageError(f"The checkpoint {path} cannot be written: {error.strerror}.") from error
         journal = cls(path, _connect(path))
         try:
+            journal._make_durable()
             with journal._transaction() as db:
                 for statement in _statements(_SCHEMA):
                     db.execute(statement)
@@ -178,6 +182,8 @@ class Journal:
         journal = cls(path, _connect(path, readonly=readonly))
         try:
             journal._check()
+            if not readonly:
+                journal._make_durable()
         except BaseException:
             journal.close()
             raise
@@ -318,23 +324,25 @@ class Journal:
 
     def record(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
         """Writes what became of entries. Raises IllegalStepError, and then changes none of them."""
-        alike: dict[tuple[State, str, bool, bool], list[str]] = {}
+        alike: dict[Outcome, list[str]] = {}
         for outcome in outcomes:
-            alike.setdefault((outcome.state, outcome.error, outcome.alone, outcome.refund), []).append(outcome.id)
+            alike.setdefault(replace(outcome, id=""), []).append(outcome.id)
         with self._transaction() as db:
-            for (state, error, alone, refund), ids in alike.items():
-                ended = None if state in {State.PLANNED, State.SENT} else now.isoformat()
+            for step, ids in alike.items():
+                ended = None if step.state in {State.PLANNED, State.SENT} else now.isoformat()
                 changed = db.execute(
-                    "UPDATE entry SET state = ?, error = ?, ended_at = ?, alone = ?, sends = MAX(0, sends - ?)"
-                    " WHERE id IN (SELECT value FROM json_each(?))",
-                    (state, error, ended, alone, int(refund), json.dumps(ids)),
+                    "UPDATE entry SET state = ?, error = ?, ended_at = ?, alone = ?, doubt = MAX(doubt, ?),"
+                    " sends = MAX(0, sends - ?) WHERE id IN (SELECT value FROM json_each(?))",
+                    (step.state, step.error, ended, step.alone, step.doubt, int(step.refund), json.dumps(ids)),
                 ).rowcount
                 _must_change_all(changed, ids)
 
-    def unsettled(self) -> list[Unsettled]:
-        """All SENT entries in the order in which they were sent."""
+    def unsettled(self, limit: int) -> list[Unsettled]:
+        """SENT entries in the order in which they were sent."""
         rows = self._all(
-            f"SELECT {_ENTRY_COLUMNS}, request, sent_at, quiet_at FROM entry WHERE state = 'sent' ORDER BY request, id"  # noqa: S608
+            f"SELECT {_ENTRY_COLUMNS}, request, sent_at, quiet_at FROM entry WHERE state = 'sent'"  # noqa: S608
+            " ORDER BY request, id LIMIT ?",
+            (limit,),
         )
         return [
             Unsettled(_entry(row[:-3]), row[-3], datetime.fromisoformat(row[-2]), datetime.fromisoformat(row[-1]))
@@ -401,6 +409,12 @@ class Journal:
         if verdict != "ok":
             raise UsageError(f"{_damaged(self.path)} ({verdict.splitlines()[0]})")
 
+    def _make_durable(self) -> None:
+        """For writers, once the file is known to be ours."""
+        self._all("PRAGMA journal_mode = WAL")
+        # FULL: a claim must outlive a power cut, or an instance of ours would later look as ended by others.
+        self._all("PRAGMA synchronous = FULL")
+
     def _value(self, key: str) -> str | None:
         rows = self._all("SELECT value FROM run WHERE key = ?", (key,))
         return str(rows[0][0]) if rows else None
@@ -435,14 +449,7 @@ class Journal:
 def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     with _foreign_errors(path):
         mode = "ro" if readonly else "rw"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10
-        )
-        if not readonly:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # FULL: a claim must outlive a power cut, or an instance of ours would later look as ended by others.
-            connection.execute("PRAGMA synchronous = FULL")
-        return connection
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10)
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -507,7 +514,7 @@ def _instance_row(instance: Instance) -> tuple[object, ...]:
 
 def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
     identity, template, module, entity, document, started, started_by, modified, owned, unreadable, *rest = row
-    rule, action, reason, state, sends, alone, error = rest
+    rule, action, reason, state, sends, alone, doubt, error = rest
     instance = Instance(
         id=identity,
         template_id=template,
@@ -528,6 +535,7 @@ def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
         state=State(state),
         sends=sends,
         alone=bool(alone),
+        doubt=bool(doubt),
         error=error,
     )
 

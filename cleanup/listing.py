@@ -1,15 +1,12 @@
 """The producer: all instances of a portal in ID order, in stretches, until none is left that could matter."""
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cleanup.model import Instance
 from cleanup.portal.client import Reader
-
-#: PORTAL.md 6: 8 hex digits of unix seconds, 5 of microseconds, a digit, a dot, 8 digits. A hint, not a check.
-_ID = re.compile(r"[0-9a-f]{13}\d\.\d{8}")
+from cleanup.portal.wire import is_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Stretch:
 
 def made_at(identity: str) -> datetime | None:
     """When an ID was made, at or before its instance's start; None for an ID of another shape."""
-    if _ID.fullmatch(identity) is None:
+    if not is_regular(identity):
         return None
     return datetime.fromtimestamp(int(identity[:8], 16), UTC)
 

@@ -107,6 +107,8 @@ class Entry:
     sends: int = 0
     #: It was the first one still alive after a request that broke: send it by itself.
     alone: bool = False
+    #: A request of ours may have ended it without our knowing: that it vanished is our doing.
+    doubt: bool = False
     error: str = ""
 
     @property

@@ -20,9 +20,17 @@ _log = structlog.get_logger()
 
 
 async def fill(
-    journal: Journal, reader: Reader, book: RuleBook, *, population: int | None, save: Callable[[], None]
+    journal: Journal,
+    reader: Reader,
+    book: RuleBook,
+    *,
+    population: int | None,
+    present: Callable[[], datetime],
+    save: Callable[[], None],
 ) -> None:
     """Goes on from the journal's bookmark to a complete plan. `book` knows the portal's templates by now.
+
+    `present` is the portal's clock, by which locks are judged, whatever the plan's "now" is.
 
     Raises SafetyStop when the listing cannot be the whole list; then the plan stays incomplete and cannot be applied.
     """
@@ -30,12 +38,13 @@ async def fill(
     now = datetime.fromisoformat(head.now)
     newest = book.newest_start(now)
     until = now if newest is None else min(now, newest + _CLOCKS)
+    judge = judge_as_planned(book, now, present)
     async for stretch in stretches(reader, journal.bookmark(), until):
-        judged = [(instance, _told(book.judge(instance, now), head.run)) for instance in stretch.instances]
+        judged = [(instance, _told(judge(instance), head.run)) for instance in stretch.instances]
         journal.plan(judged, stretch.bookmark)
         save()
         _log.info("plan.page_done", instances=len(judged), bookmark=stretch.bookmark)
-    _finish(journal, book, population=population, whole=newest is None or newest >= now)
+    await _finish(journal, reader, book, population=population, until=until)
 
 
 def _told(verdict: Verdict, run: str) -> Verdict:
@@ -45,16 +54,20 @@ def _told(verdict: Verdict, run: str) -> Verdict:
     return replace(verdict, reason=verdict.reason.replace("{rule}", verdict.rule or "").replace("{run}", run))
 
 
-def _finish(journal: Journal, book: RuleBook, *, population: int | None, whole: bool) -> None:
+async def _finish(journal: Journal, reader: Reader, book: RuleBook, *, population: int | None, until: datetime) -> None:
     for rule in book.rules:
         if rule.take is not None:
             journal.take(rule.id, rule.take.count, newest=rule.take.order == "newest")
     listed = sum(count.count for count in journal.tally())
-    if whole and (reason := guards.cut_short(listed=listed, population=population)):
+    behind, beyond = await reader.count_around(journal.bookmark(), until)
+    if reason := guards.cut_short(listed=listed, behind=behind, beyond=beyond):
         raise SafetyStop(reason)
     journal.finish_plan(population if population is not None else listed)
 
 
-def judge_as_planned(book: RuleBook, now: datetime) -> Callable[[Instance], Verdict]:
-    """The judgement that `apply` repeats on the portal's present word: same rules, same now as the plan's."""
-    return lambda instance: book.judge(instance, now)
+def judge_as_planned(book: RuleBook, now: datetime, present: Callable[[], datetime]) -> Callable[[Instance], Verdict]:
+    """The judgement that `apply` repeats on the portal's present word: same rules, same now as the plan's.
+
+    Only what is being executed is judged by the portal's clock, too.
+    """
+    return lambda instance: book.judge(instance, now, present=present())

@@ -16,7 +16,9 @@ from cleanup.errors import Busy, UsageError
 
 _ENDING = ".sqlite"
 _POINTER = ".at"
-_RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+#: Seconds for which a lock is tried: somebody who only looks whether it is held holds it for a moment.
+_PATIENCE = 1.0
+_RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ class StateDirectory:
         return self._folder("portals") / f"{_file_name(portal)}.learned.json"
 
     def new_run(self, now: datetime) -> str:
-        """A new run id; ids sort by time."""
-        return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        """A new run id; ids sort by time, also those of one second."""
+        fraction = now.microsecond * 0x10000 // 1_000_000
+        return f"{now:%Y%m%d-%H%M%S}-{fraction:04x}{secrets.token_hex(1)}"
 
     def checkpoint(self, run: str, elsewhere: Path | None) -> Path:
         """Where the checkpoint of a new run goes."""
@@ -73,7 +76,7 @@ class StateDirectory:
         """Checkpoints by run id; those that were deleted are left out."""
         folder = self.root / "runs"
         try:
-            found = {path.stem: path for path in folder.glob(f"*{_ENDING}")}
+            found = {path.stem: path for path in folder.glob(f"*{_ENDING}") if path.stat().st_size}
             for pointer in folder.glob(f"*{_POINTER}"):
                 target = Path(pointer.read_text(encoding="utf-8").strip())
                 if target.is_file():
@@ -86,24 +89,15 @@ class StateDirectory:
     def lock(self, portal: str) -> Iterator[None]:
         """Holds a portal, so that two runs cannot overlap. Raises Busy. A dead process holds nothing."""
         path = self._folder("locks") / f"{_file_name(portal)}.lock"
-        lock = filelock.FileLock(path, timeout=0, mode=0o600)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise Busy(f"Another run holds {portal}. Wait for its end; b24-cleanup runs shows it.") from error
-        except OSError as error:
-            raise UsageError(f"The lock {path} cannot be written: {error.strerror}.") from error
-        try:
+        with _locked(path, f"Another run holds {portal}. Wait for its end; b24-cleanup runs shows it.", _PATIENCE):
             yield
-        finally:
-            lock.release()
 
     def held(self, portal: str) -> bool:
         """Whether a living process holds the portal now."""
         if not (self.root / "locks" / f"{_file_name(portal)}.lock").exists():
             return False
         try:
-            with self.lock(portal):
+            with _locked(self.root / "locks" / f"{_file_name(portal)}.lock", "", 0):
                 return False
         except Busy:
             return True
@@ -114,6 +108,29 @@ class StateDirectory:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(exist_ok=True, mode=0o700)
         return folder
+
+
+@contextmanager
+def lock_checkpoint(path: Path) -> Iterator[None]:
+    """Holds one checkpoint, also against a run with another state directory. Raises Busy."""
+    lock = path.with_name(f"{path.name}.lock")
+    with _locked(lock, f"Another process applies the checkpoint {path}. Wait for its end.", _PATIENCE):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, busy: str, patience: float) -> Iterator[None]:
+    lock = filelock.FileLock(path, timeout=patience, mode=0o600)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise Busy(busy) from error
+    except OSError as error:
+        raise UsageError(f"The lock {path} cannot be written: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

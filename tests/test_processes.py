@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,12 @@ def plan(here: Shop, rules: str = RULES) -> None:
 
 
 def wait_for_kills(here: Shop, count: int, process: subprocess.Popen[str]) -> None:
+    wait_until(lambda: here.ledger()["kills_effective"] >= count, process)
+
+
+def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     until = time.monotonic() + 60
-    while here.ledger()["kills_effective"] < count and time.monotonic() < until and process.poll() is None:
+    while not reached() and time.monotonic() < until and process.poll() is None:
         time.sleep(0.01)
 
 
@@ -105,30 +110,34 @@ def test_the_second_ctrl_c_stops_at_once_and_the_next_apply_settles(tmp_path: Pa
 def test_ctrl_c_while_listing_keeps_the_bookmark(tmp_path: Path) -> None:
     with shop(tmp_path, "--instances", "20000", "--list-seconds", "0.01", *FAST) as here:
         process = here.start("plan", here.rules(RULES), "--checkpoint", "run.sqlite")
-        time.sleep(2.0)
+        wait_until(lambda: here.ledger()["calls"].get("bizproc.workflow.instances", 0) > 60, process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        _, told = process.communicate(timeout=60)
         assert process.returncode == 130
+        assert "Go on with: b24-cleanup plan" in told
         refused = here.call("apply", "run.sqlite", "--confirm", here.portal)
         assert refused.returncode == 2
         assert "--checkpoint" in refused.stderr
 
 
 def test_two_runs_cannot_hold_one_portal(tmp_path: Path) -> None:
-    with shop(tmp_path, "--instances", "1000", "--licence", "ru_selfhosted", "--kill-seconds", "0.02") as here:
+    with shop(tmp_path, "--instances", "1000", "--licence", "ru_selfhosted", "--kill-seconds", "0.1") as here:
         plan(here, EVERYTHING)
         first = here.start("apply", "last", "--confirm", here.portal)
         wait_for_kills(here, 20, first)
-        second = here.call("apply", "last", "--confirm", here.portal)
-        also = here.call("run", "rules.yaml")
+        second = here.start("apply", "last", "--confirm", here.portal)
+        also = here.start("run", "rules.yaml")
+        _, told = second.communicate(timeout=60)
+        also.communicate(timeout=60)
+        assert first.poll() is None, "they did not wait"
         first.communicate(timeout=60)
         assert (first.returncode, second.returncode, also.returncode) == (0, 7, 7)
-        assert "Another run holds" in second.stderr
+        assert "Another run holds" in told
         assert here.ledger()["kills_repeated"] == 0
 
 
 def test_a_killed_process_holds_nothing_and_is_shown_as_stopped(tmp_path: Path) -> None:
-    with shop(tmp_path, "--instances", "1000", "--licence", "ru_selfhosted", "--kill-seconds", "0.02") as here:
+    with shop(tmp_path, "--instances", "1000", "--licence", "ru_selfhosted", "--kill-seconds", "0.08") as here:
         plan(here, EVERYTHING)
         process = here.start("apply", "last", "--confirm", here.portal)
         wait_for_kills(here, 20, process)

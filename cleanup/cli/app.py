@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -23,6 +24,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+#: Each takes one webhook's secret out of a text.
+_redactors: list[Callable[[str], str]] = []
 
 
 def _version(asked: bool) -> None:
@@ -52,20 +57,31 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def hide_from_messages(redact: Callable[[str], str]) -> None:
+    """From here on no message of the door holds what `redact` takes out."""
+    _redactors.append(redact)
+
+
+def tell(message: str) -> None:
+    for redact in _redactors:
+        message = redact(message)
+    typer.echo(f"b24-cleanup: {message}", err=True)
+
+
 def _explain(error: BaseException) -> int:
     from typer.exceptions import TyperException
 
     if isinstance(error, BaseExceptionGroup):
         return _explain(_first(error))
     if isinstance(error, CleanupError):
-        typer.echo(f"b24-cleanup: {error}", err=True)
+        tell(str(error))
         return int(error.exit_code)
     if isinstance(error, TyperException):
         return _explain_usage(error)
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        typer.echo("b24-cleanup: interrupted.", err=True)
+        tell("interrupted.")
         return int(ExitCode.INTERRUPTED)
     if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # rich exits by itself
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,7 +95,7 @@ def _explain_usage(error: "TyperException") -> int:
     if show is not None:
         show()
     else:
-        typer.echo(f"b24-cleanup: {error}", err=True)
+        tell(str(error))
     return int(ExitCode.USAGE)
 
 
@@ -88,10 +104,9 @@ def _unexpected(error: BaseException) -> int:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "cleanup" in frame.filename] or frames
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
-    typer.echo(
-        f"b24-cleanup: an unexpected error ({type(error).__name__} at {place}). The checkpoint is kept: "
-        "apply goes on from it. Please report this line.",
-        err=True,
+    tell(
+        f"an unexpected error ({type(error).__name__} at {place}). The checkpoint is kept: "
+        "apply goes on from it. Please report this line."
     )
     return int(ExitCode.UNEXPECTED)
 

@@ -2,8 +2,8 @@
 
 import re
 import sys
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -166,8 +166,8 @@ def _confirm(journal: "Journal", confirm: str | None, console: "Console") -> Non
 def _window(until: str | None, max_duration: str | None, max_kill: int | None, *, dry_run: bool) -> "Window":
     from cleanup.commands import Window
 
-    limits = [_seconds_until(until)] if until else []
-    limits += [_duration(max_duration)] if max_duration else []
+    limits = [_seconds_until(until)] if until is not None else []
+    limits += [_duration(max_duration)] if max_duration is not None else []
     return Window(seconds=min(limits, default=None), max_kill=max_kill, dry_run=dry_run)
 
 
@@ -175,9 +175,11 @@ def _seconds_until(text: str) -> float:
     if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
         raise UsageError(f"--until takes a local time such as 06:30, not {text!r}.")
     hour, minute = map(int, text.split(":"))
-    now = datetime.now().astimezone()
-    then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return (then - now if then > now else then + timedelta(days=1) - now).total_seconds()
+    now = time.time()
+    year, month, day, *_ = time.localtime(now)
+    # mktime takes a day behind the end of a month, and knows the local rules of summer time
+    moments = (time.mktime((year, month, later, hour, minute, 0, 0, 0, -1)) for later in (day, day + 1))
+    return next(moment for moment in moments if moment > now) - now
 
 
 def _duration(text: str) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
+from cleanup.cli.app import hide_from_messages, tell
 from cleanup.cli.options import Output
 from cleanup.errors import UsageError
 
@@ -59,7 +60,8 @@ def setting_of(webhook_file: Path | None, state_dir: Path | None, *, verbose: bo
     from cleanup.portal import auth
 
     webhook = auth.find(webhook_file)
-    log.configure(verbose=verbose, secrets=[webhook.secret])
+    hide_from_messages(webhook.redact)
+    log.configure(verbose=verbose, secrets=webhook.secrets)
     return Setting(state=state_directory(state_dir), webhook=webhook, console=open_console(sys.stderr))
 
 
@@ -91,7 +93,7 @@ def finish(result: "Result", output: Output, *, behind: Callable[["Result"], Non
         if behind is not None:
             behind(result)
     if result.message:
-        typer.echo(f"b24-cleanup: {result.message}", err=True)
+        tell(result.message)
     raise typer.Exit(int(result.document["exit"]))
 
 

@@ -3,7 +3,7 @@
 A command returns a Result when a journal exists, whatever happened; before that it raises CleanupError.
 """
 
-from cleanup.commands.applying import Window, apply, refusals, run
+from cleanup.commands.applying import Window, apply, refusals
 from cleanup.commands.asking import (
     check,
     difference,
@@ -15,6 +15,7 @@ from cleanup.commands.asking import (
 )
 from cleanup.commands.connection import Result, Setting, require_rights
 from cleanup.commands.planning import plan
+from cleanup.commands.running import run
 
 __all__ = [
     "Result",

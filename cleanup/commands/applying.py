@@ -1,23 +1,22 @@
-"""`apply` and `run`: from a plan to what became of it, under guards, a window, signals and the portal's lock."""
+"""`apply`: from a plan to what became of it, under guards, a window, signals, and locks."""
 
 import shlex
-import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import anyio
-import structlog
-from rich.console import Console
 
 from cleanup import guards
-from cleanup.apply import Apply, Rehearsal, Stop, rehearse
-from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, usage
-from cleanup.commands.planning import plan
+from cleanup.apply import Apply, Judge, Rehearsal, rehearse
+from cleanup.commands.connection import Result, Setting, clock, connected, usage
+from cleanup.commands.planning import resume_plan
 from cleanup.commands.recorded import book_of, rules_of
-from cleanup.config import RulesFile, load_rules
-from cleanup.errors import CleanupError, ExitCode, UsageError
+from cleanup.config import RulesFile, digest_of
+from cleanup.errors import CleanupError, ExitCode, SafetyStop, UsageError
 from cleanup.guards import Limits
 from cleanup.journal import Journal
 from cleanup.model import Action, Entry, State
@@ -28,9 +27,8 @@ from cleanup.portal.client import Ender
 from cleanup.portal.connect import Connection
 from cleanup.progress import Meter, watch
 from cleanup.reports.document import document, exit_of
-
-_log = structlog.get_logger()
-
+from cleanup.state_directory import lock_checkpoint
+from cleanup.stop import Stop, obeying
 
 _SAVE_EVERY = 1.0
 
@@ -44,26 +42,34 @@ class Window:
     dry_run: bool = False
 
 
-async def apply(setting: Setting, journal: Journal, window: Window, *, verb: str = "apply") -> Result:
-    """Ends what the journal plans. The caller has confirmed it. Holds the portal's lock."""
-    if reasons := refusals(journal, setting.webhook, window):
-        return _refused(journal, reasons, verb)
-    with setting.state.lock(journal.head().portal):
-        return await _apply(setting, journal, window, verb)
+async def apply(setting: Setting, journal: Journal, window: Window) -> Result:
+    """Ends what the journal plans. The caller has confirmed it. Raises AccessError and others before it began."""
+    stop, work = Stop(), Work(setting, journal, window, verb="apply")
+    with held(setting, journal):
+        async with obeying(stop, seconds=window.seconds, tell=setting.tell):
+            await work.do(stop)
+        return work.result(stop)
+
+
+@contextmanager
+def held(setting: Setting, journal: Journal) -> Iterator[None]:
+    """The portal and the checkpoint, which another state directory may name, too. Raises Busy."""
+    with setting.state.lock(journal.head().portal), lock_checkpoint(journal.path):
+        yield
 
 
 def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
     """Why this journal may not be applied now; empty when it may. Raises UsageError when it is no complete plan."""
+    head = journal.head()
     if journal.state() == "listing":
         raise UsageError(
-            f"The plan in {journal.path} is not complete: its listing was broken off. Go on with: "
-            f"b24-cleanup plan {journal.head().rules_file} --checkpoint {journal.path}"
+            f"The plan in {journal.path} is not complete: its listing was broken off. "
+            f"Go on with: {resume_plan(journal)}"
         )
-    head = journal.head()
     reasons = [
         guards.other_portal(head.portal, webhook.portal),
         guards.too_old(datetime.fromisoformat(head.created), clock()),
-        guards.changed_rules(head.rules_digest, _digest_now(head.rules_file), head.rules_file),
+        guards.changed_rules(head.rules_digest, digest_of(Path(head.rules_file)), head.rules_file),
         *guards.refusals(
             selected=sum(journal.state_counts().values()),
             population=journal.population() or 0,
@@ -73,167 +79,115 @@ def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
     return [reason for reason in reasons if reason]
 
 
-def _refused(journal: Journal, reasons: list[str], verb: str) -> Result:
-    code = int(ExitCode.SAFETY_STOP)
-    shown = document(journal, verb=verb, exit_code=code)
-    return Result(document=shown, exit_code=code, message="\n".join(["Nothing was ended.", *reasons]))
+class Work:
+    """One apply of one journal, or one rehearsal of it, for a caller that holds the locks and obeys signals."""
 
+    def __init__(self, setting: Setting, journal: Journal, window: Window, *, verb: str) -> None:
+        self._setting, self._journal, self._window, self._verb = setting, journal, window, verb
+        self._rules = rules_of(journal)
+        self._reasons = refusals(journal, setting.webhook, window)
+        self._rehearsal: Rehearsal | None = None
 
-async def _apply(setting: Setting, journal: Journal, window: Window, verb: str) -> Result:
-    rules, head, began = rules_of(journal), journal.head(), time.monotonic()
-    book = book_of(journal, rules)
-    judge = judge_as_planned(book, datetime.fromisoformat(head.now))
-    stop, received = Stop(), list[int]()
-    failure: CleanupError | None = None
-    rehearsal: Rehearsal | None = None
-    async with connected(setting, rules.pace) as connection:
-        if not window.dry_run:
+    async def do(self, stop: Stop) -> None:
+        """Raises CleanupError when it cannot begin. What goes wrong later is told by `result`.
+
+        A plan that may not be applied any more is still settled: what was sent and not answered is asked about.
+        """
+        if self._reasons and not self._is_in_doubt():
+            return
+        try:
+            async with connected(self._setting, self._rules.pace, stop) as connection:
+                await self._with(connection, stop)
+        except CleanupError:
+            if not stop.asked:
+                raise
+
+    def _is_in_doubt(self) -> bool:
+        of_this_portal = self._journal.head().portal == self._setting.webhook.portal
+        return of_this_portal and not self._window.dry_run and State.SENT in self._journal.state_counts()
+
+    async def _with(self, connection: Connection, stop: Stop) -> None:
+        journal, began = self._journal, time.monotonic()
+        if not self._window.dry_run and not self._reasons:
             journal.begin_apply(clock())
-        journal.begin_session(verb, clock())
+        journal.begin_session(self._verb, clock())
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(_keep_usage, journal, connection, began, name="usage")
+            beside.start_soon(watch, Meter(journal, connection.line.pacer), self._setting.console, name="progress")
+            try:
+                await self._end(connection, stop)
+            except CleanupError as error:
+                stop.ask(error)
+            finally:
+                beside.cancel_scope.cancel()
+                journal.save_usage(usage(connection, began))
+                self._remember(connection)
+
+    async def _end(self, connection: Connection, stop: Stop) -> None:
+        judge = self._judge(connection)
+        if self._window.dry_run:
+            with stop.interrupts():
+                self._rehearsal = await rehearse(self._journal, connection.reader, judge)
+            return
         work = Apply(
-            journal,
+            self._journal,
             connection.reader,
             Ender(connection.line),
             judge=judge,
-            limits=_limits(rules, window),
+            limits=_limits(self._rules, self._window),
             status=_status,
             stop=stop,
             clock=clock,
         )
-        async with anyio.create_task_group() as group:
-            group.start_soon(_obey_signals, stop, received, group.cancel_scope, setting.console, name="signals")
-            group.start_soon(_stop_after, stop, window.seconds, name="window")
-            group.start_soon(_keep_usage, journal, connection, began, name="usage")
-            group.start_soon(watch, Meter(journal, connection.line.pacer), setting.console, name="progress")
-            try:
-                if window.dry_run:
-                    rehearsal = await rehearse(journal, connection.reader, judge)
-                else:
-                    await work.run()
-            except CleanupError as error:
-                failure = error
-            finally:
-                group.cancel_scope.cancel()
-        journal.save_usage(usage(connection, began))
+        await (work.settle() if self._reasons else work.run())
+
+    def _judge(self, connection: Connection) -> Judge:
+        """Raises SafetyStop for a plan whose ages were counted from a time that has not come yet."""
+        now = datetime.fromisoformat(self._journal.head().now)
+        if not self._window.dry_run and (reason := guards.not_yet(now, connection.present())):
+            raise SafetyStop(reason)
+        return judge_as_planned(book_of(self._journal, self._rules), now, connection.present)
+
+    def _remember(self, connection: Connection) -> None:
         if (known := learned.measured(connection.line.pacer)) is not None:
-            learned.save(setting.state.learned(head.portal), known)
-    if window.dry_run:
-        return _rehearsed(journal, rehearsal, failure, received, verb)
-    return _applied(journal, failure, received, verb)
+            learned.save(self._setting.state.learned(self._journal.head().portal), known)
 
+    def result(self, stop: Stop) -> Result:
+        if self._reasons:
+            return self._told(int(ExitCode.SAFETY_STOP), "\n".join(["Nothing was ended.", *self._reasons]))
+        if self._window.dry_run:
+            code, message = (0, "") if self._rehearsal is not None else stop.reason()
+            result = self._told(code, message)
+            result.document["dry_run"] = None if self._rehearsal is None else self._rehearsal.as_json()
+            return result
+        return self._finished() if stop.error is None and not self._pending else self._stopped(stop)
 
-def _applied(journal: Journal, failure: CleanupError | None, received: list[int], verb: str) -> Result:
-    pending = sum(journal.state_counts().get(state, 0) for state in (State.PLANNED, State.SENT))
-    message = ""
-    if failure is None and not pending:
-        journal.set_state("finished")
-        code = int(exit_of(journal))
-        if code:
-            message = f"{journal.failed():,} entries failed. See: b24-cleanup report {journal.head().run}"
-    else:
-        journal.set_state("stopped")
-        code, message = _stopped(failure, received)
-        message += f"\n{pending:,} are left. Resume with: {_resume(journal)}"
-    return Result(document=document(journal, verb=verb, exit_code=code), exit_code=code, message=message)
+    def _finished(self) -> Result:
+        self._journal.set_state("finished")
+        code = int(exit_of(self._journal))
+        failed = f"{self._journal.failed():,} entries failed. See: b24-cleanup report {self._journal.head().run}"
+        return self._told(code, failed if code else "")
 
+    def _stopped(self, stop: Stop) -> Result:
+        self._journal.set_state("stopped")
+        code, message = stop.reason()
+        return self._told(code, f"{message}\n{self._pending:,} are left. Resume with: {_resume(self._journal)}")
 
-def _stopped(failure: CleanupError | None, received: list[int]) -> tuple[int, str]:
-    if received:
-        return 128 + received[0], "Stopped by a signal; what was in flight is recorded."
-    if failure is not None:
-        return int(failure.exit_code), str(failure)
-    return int(ExitCode.STOPPED_EARLY), "The time window is over."
+    def _told(self, code: int, message: str) -> Result:
+        return Result(
+            document=document(self._journal, verb=self._verb, exit_code=code), exit_code=code, message=message
+        )
 
-
-def _rehearsed(
-    journal: Journal, rehearsal: Rehearsal | None, failure: CleanupError | None, received: list[int], verb: str
-) -> Result:
-    code, message = (0, "") if rehearsal is not None else _stopped(failure, received)
-    shown = document(journal, verb=verb, exit_code=code)
-    shown["dry_run"] = None if rehearsal is None else rehearsal.as_json()
-    return Result(document=shown, exit_code=code, message=message)
-
-
-async def run(
-    setting: Setting,
-    rules: RulesFile,
-    window: Window,
-    *,
-    checkpoint: Path | None,
-    now: datetime | None,
-    include_locked: bool,
-) -> Result:
-    """For cron: finishes an unfinished run of the same portal and rules, then plans and applies a new one."""
-    same_portal(rules, setting.webhook)
-    until = None if window.seconds is None else time.monotonic() + window.seconds
-
-    def left() -> Window:
-        return window if until is None else replace(window, seconds=max(0.0, until - time.monotonic()))
-
-    with setting.state.lock(setting.webhook.portal):
-        if (path := _unfinished_run(setting, rules)) is not None:
-            setting.console.print(f"First finishing the run {path.stem}.", highlight=False)
-            with Journal.open(path) as journal:
-                finished = await _guarded(setting, journal, left())
-            if finished.exit_code not in {ExitCode.DONE, ExitCode.SOME_FAILED, ExitCode.SAFETY_STOP}:
-                return finished
-        planned = await plan(setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked)
-        planned.document["verb"] = "run"
-        if planned.exit_code:
-            return planned
-        with Journal.open(Path(planned.document["checkpoint"])) as journal:
-            return await _guarded(setting, journal, left())
-
-
-async def _guarded(setting: Setting, journal: Journal, window: Window) -> Result:
-    """`apply` for a caller that holds the portal's lock."""
-    if reasons := refusals(journal, setting.webhook, window):
-        return _refused(journal, reasons, "run")
-    return await _apply(setting, journal, window, "run")
-
-
-def _unfinished_run(setting: Setting, rules: RulesFile) -> Path | None:
-    """The newest run of this portal and these rules whose apply began, did not end, and is not too old."""
-    for path in reversed(setting.state.runs().values()):
-        try:
-            with Journal.open(path, readonly=True) as journal:
-                head = journal.head()
-                same = (head.portal, head.rules_digest) == (setting.webhook.portal, rules.digest)
-                young = not guards.too_old(datetime.fromisoformat(head.created), clock())
-                if same and young and journal.first_applied() and journal.state() != "finished":
-                    return path
-        except UsageError as error:
-            _log.warning("run.checkpoint_unreadable", checkpoint=str(path), error=str(error))
-    return None
-
-
-async def _obey_signals(stop: Stop, received: list[int], scope: anyio.CancelScope, console: Console) -> None:
-    """The first signal stops claiming; the second cancels all."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for number in signals:
-            received.append(int(number))
-            if len(received) > 1:
-                scope.cancel()
-                return
-            stop.ask()
-            console.print("Stopping: what is in flight will be finished and recorded. Once more stops at once.")
-
-
-async def _stop_after(stop: Stop, seconds: float | None) -> None:
-    if seconds is not None:
-        await anyio.sleep(seconds)
-        stop.ask()
+    @property
+    def _pending(self) -> int:
+        counts = self._journal.state_counts()
+        return counts.get(State.PLANNED, 0) + counts.get(State.SENT, 0)
 
 
 async def _keep_usage(journal: Journal, connection: Connection, began: float) -> None:
     while True:
         await anyio.sleep(_SAVE_EVERY)
         journal.save_usage(usage(connection, began))
-
-
-def _digest_now(file: str) -> str | None:
-    path = Path(file)
-    return load_rules(path).digest if path.is_file() else None
 
 
 def _limits(rules: RulesFile, window: Window) -> Limits:

@@ -25,7 +25,7 @@ from cleanup.verify import Survivors, survivors
 async def check(setting: Setting) -> Connection:
     """Probes the portal. The connection is closed when this returns; its probe is what is wanted."""
     async with connect(
-        setting.webhook, Pace(), memory=setting.state.memory(setting.webhook.portal), learned=None, clock=clock
+        setting.webhook, Pace(), memory=setting.state.memory(setting.webhook.portal), clock=clock
     ) as connection:
         return connection
 

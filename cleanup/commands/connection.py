@@ -18,6 +18,7 @@ from cleanup.portal.client import Probe
 from cleanup.portal.connect import Connection, connect
 from cleanup.reports.document import Document
 from cleanup.state_directory import StateDirectory
+from cleanup.stop import Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +29,12 @@ class Setting:
     webhook: Webhook
     console: Console
 
+    def tell(self, message: str) -> None:
+        """Says something to the person who waits."""
+        self.console.print(message, highlight=False, markup=False)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class Result:
     document: Document
     exit_code: int
@@ -38,11 +43,14 @@ class Result:
 
 
 @asynccontextmanager
-async def connected(setting: Setting, pace: Pace) -> AsyncIterator[Connection]:
-    """A portal whose webhook may list and end instances. Raises AccessError or another CleanupError."""
+async def connected(setting: Setting, pace: Pace, stop: Stop | None = None) -> AsyncIterator[Connection]:
+    """A portal whose webhook may list and end instances. Raises AccessError or another CleanupError.
+
+    A stop that is asked for meanwhile breaks the first questions off and is raised.
+    """
     portal = setting.webhook.portal
     memory, known = setting.state.memory(portal), learned.load(setting.state.learned(portal))
-    async with connect(setting.webhook, pace, memory=memory, learned=known, clock=clock) as connection:
+    async with connect(setting.webhook, pace, memory=memory, learned=known, clock=clock, stop=stop) as connection:
         require_rights(connection.probe, setting.webhook.portal)
         yield connection
 

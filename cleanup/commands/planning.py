@@ -1,29 +1,26 @@
 """`plan`: lists, judges and writes a plan, or goes on with one whose listing was broken off."""
 
-import signal
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio
-
 from cleanup import guards
 from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, usage
 from cleanup.config import RulesFile
-from cleanup.errors import CleanupError, ExitCode, UsageError
+from cleanup.errors import CleanupError, UsageError
 from cleanup.journal import Journal, RunHead
 from cleanup.limits import GUESSES, forecast
 from cleanup.model import Decision
 from cleanup.plan import fill
 from cleanup.portal import learned
-from cleanup.portal.auth import Webhook
-from cleanup.portal.client import Probe
 from cleanup.portal.connect import Connection, pacing
 from cleanup.reports.document import Document, document
 from cleanup.rules import RuleBook, UnknownTemplates
 from cleanup.rules.idle import idle
+from cleanup.stop import Stop, obeying
 
 
 async def plan(
@@ -31,22 +28,132 @@ async def plan(
 ) -> Result:
     """Lists, judges and writes a plan; goes on with the listing of a checkpoint that was broken off."""
     same_portal(rules, setting.webhook)
-    began = time.monotonic()
-    unfinished = _unfinished_plan(checkpoint, rules, setting.webhook) if checkpoint is not None else None
-    async with connected(setting, rules.pace) as connection:
-        templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
-        book = _resolved(rules, templates)
-        journal = unfinished or _new_journal(
-            setting, rules, connection.probe, checkpoint=checkpoint, now=now, include_locked=include_locked
+    stop = Stop()
+    listing = Listing(setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="plan")
+    async with obeying(stop, seconds=None, tell=setting.tell):
+        await listing.do(stop)
+    return listing.result(stop)
+
+
+class Listing:
+    """One listing of a portal into a journal, for a caller that obeys signals."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        rules: RulesFile,
+        *,
+        checkpoint: Path | None,
+        now: datetime | None,
+        include_locked: bool,
+        verb: str,
+    ) -> None:
+        self._setting, self._rules, self._verb = setting, rules, verb
+        self._checkpoint, self._now, self._include_locked = checkpoint, now, include_locked
+        self._path: Path | None = None
+        #: What a complete plan tells beside its counts.
+        self._notes: Document = {}
+
+    def is_to_fill(self, path: Path) -> bool:
+        """Whether the plan is to be written into this very file."""
+        return self._checkpoint is not None and self._checkpoint.expanduser().absolute() == path.absolute()
+
+    async def do(self, stop: Stop) -> None:
+        """Raises CleanupError when there is no journal yet. What goes wrong later is told by `result`."""
+        began = time.monotonic()
+        unfinished = self._unfinished()
+        async with connected(self._setting, self._rules.pace, stop) as connection:
+            with stop.interrupts():
+                templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
+                book = _resolved(self._rules, templates)
+                with unfinished or self._new_journal(connection) as journal:
+                    self._path = journal.path
+                    journal.save_templates(templates)
+                    journal.begin_session("plan", clock())
+                    await self._fill(journal, connection, book, stop, began)
+        if self._path is None:
+            raise stop.raised()
+
+    async def _fill(self, journal: Journal, connection: Connection, book: RuleBook, stop: Stop, began: float) -> None:
+        def save() -> None:
+            journal.save_usage(usage(connection, began))
+
+        book = replace(book, include_locked=bool(journal.head().include_locked))
+        try:
+            await fill(
+                journal,
+                connection.reader,
+                book,
+                population=connection.probe.population,
+                present=connection.present,
+                save=save,
+            )
+        except CleanupError as error:
+            stop.ask(error)
+        else:
+            self._notes = self._told(journal, connection, book)
+        finally:
+            save()
+
+    def _told(self, journal: Journal, connection: Connection, book: RuleBook) -> Document:
+        templates = journal.templates() or {}
+        return {
+            "forecast": _forecast(journal, self._setting, connection, self._rules),
+            "templates": [
+                {"rule": meant.rule, "templates": {str(number): name for number, name in meant.templates.items()}}
+                for meant in book.named_templates(templates)
+            ],
+            "warnings": _warnings(journal, self._rules, templates, present=connection.present()),
+        }
+
+    def result(self, stop: Stop) -> Result:
+        if self._path is None:
+            raise stop.raised()
+        with Journal.open(self._path, readonly=True) as journal:
+            if journal.state() != "listing":
+                return Result(document=document(journal, verb=self._verb, exit_code=0) | self._notes, exit_code=0)
+            code, message = stop.reason()
+            shown = document(journal, verb=self._verb, exit_code=code)
+            return Result(document=shown, exit_code=code, message=f"{message}\nGo on with: {resume_plan(journal)}")
+
+    def _new_journal(self, connection: Connection) -> Journal:
+        run = self._setting.state.new_run(clock())
+        head = RunHead(
+            run=run,
+            portal=self._setting.webhook.portal,
+            rules_file=str(self._rules.path.absolute()),
+            rules_digest=self._rules.digest,
+            rules_source=self._rules.source,
+            now=(self._now or connection.present()).astimezone(UTC).isoformat(),
+            created=clock().isoformat(),
+            include_locked="yes" if self._include_locked else "",
         )
-        with journal:
-            journal.save_templates(templates)
-            locked_too = bool(journal.head().include_locked)
-            result = await _list(journal, connection, replace(book, include_locked=locked_too), began)
-            if not result.exit_code:
-                result.document["forecast"] = _forecast(journal, setting, connection, rules)
-                result.document["warnings"] = _warnings(journal, rules, templates)
-            return result
+        return Journal.create(self._setting.state.checkpoint(run, self._checkpoint), head)
+
+    def _unfinished(self) -> Journal | None:
+        """The plan that was broken off in the checkpoint file; None when there is no such file."""
+        path = self._checkpoint
+        if path is None or not path.exists():
+            return None
+        if path.stat().st_size == 0:  # cut off before its first page was written
+            path.unlink()
+            return None
+        journal = Journal.open(path)
+        head = journal.head()
+        same = (head.rules_digest, head.portal) == (self._rules.digest, self._setting.webhook.portal)
+        if journal.state() == "listing" and same:
+            return journal
+        journal.close()
+        raise UsageError(
+            f"The checkpoint {path} exists already and holds another plan; it is not overwritten. "
+            "Name another file, or leave --checkpoint out."
+        )
+
+
+def resume_plan(journal: Journal) -> str:
+    """The command that goes on with a listing that was broken off."""
+    words = ("plan", journal.head().rules_file, "--checkpoint", str(journal.path))
+    return f"b24-cleanup {shlex.join(words)}"
 
 
 def _resolved(rules: RulesFile, templates: Mapping[int, str]) -> RuleBook:
@@ -54,59 +161,6 @@ def _resolved(rules: RulesFile, templates: Mapping[int, str]) -> RuleBook:
         return rules.book.resolve(templates)
     except UnknownTemplates as error:
         raise UsageError(f"the rules file names templates that the portal does not have.\n{error}") from error
-
-
-def _new_journal(
-    setting: Setting,
-    rules: RulesFile,
-    probe: Probe,
-    *,
-    checkpoint: Path | None,
-    now: datetime | None,
-    include_locked: bool,
-) -> Journal:
-    run = setting.state.new_run(clock())
-    head = RunHead(
-        run=run,
-        portal=setting.webhook.portal,
-        rules_file=str(rules.path),
-        rules_digest=rules.digest,
-        rules_source=rules.source,
-        now=(now or probe.now or clock()).astimezone(UTC).isoformat(),
-        created=clock().isoformat(),
-        include_locked="yes" if include_locked else "",
-    )
-    return Journal.create(setting.state.checkpoint(run, checkpoint), head)
-
-
-async def _list(journal: Journal, connection: Connection, book: RuleBook, began: float) -> Result:
-    """Lists under signals, and tells how that went."""
-    failure: CleanupError | None = None
-    received: list[int] = []
-    journal.begin_session("plan", clock())
-
-    def save() -> None:
-        journal.save_usage(usage(connection, began))
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(_cancel_on_signal, received, group.cancel_scope, name="signals")
-        try:
-            await fill(journal, connection.reader, book, population=connection.probe.population, save=save)
-        except CleanupError as error:
-            failure = error
-        finally:
-            group.cancel_scope.cancel()
-    save()
-    return _planned(journal, failure, received)
-
-
-def _planned(journal: Journal, failure: CleanupError | None, received: list[int]) -> Result:
-    code, message = int(ExitCode.DONE), ""
-    if received:
-        code, message = 128 + received[0], "Stopped by a signal while listing."
-    elif failure is not None:
-        code, message = int(failure.exit_code), str(failure)
-    return Result(document=document(journal, verb="plan", exit_code=code), exit_code=code, message=message)
 
 
 def _forecast(journal: Journal, setting: Setting, connection: Connection, rules: RulesFile) -> Document:
@@ -123,34 +177,19 @@ def _forecast(journal: Journal, setting: Setting, connection: Connection, rules:
     }
 
 
-def _warnings(journal: Journal, rules: RulesFile, templates: Mapping[int, str]) -> list[str]:
+def _warnings(journal: Journal, rules: RulesFile, templates: Mapping[int, str], *, present: datetime) -> list[str]:
     """What a person should look at before this plan is applied."""
     now = datetime.fromisoformat(journal.head().now)
+    early = guards.not_yet(now, present)
     used = {count.rule for count in journal.tally() if count.decision in {Decision.SELECTED, Decision.KEPT}}
     found = [f"Rule {rule.id} selected nothing." for rule in rules.book.rules if rule.id not in used]
     for rule in rules.book.rules:
         if rule.ends and rule.id in used:
             unused = idle(rule.match, journal.instances_of(rule.id), now, templates)
             found += [f"Rule {rule.id} selected nothing by {text}." for text in unused]
+    found += [
+        f"Rule {unmatched.rule}: no template of this portal is called {unmatched.pattern}."
+        for unmatched in rules.book.unmatched_patterns(templates)
+    ]
     meaningless = guards.meaningless_percent(population=journal.population() or 0, limits=rules.limits)
-    return found + ([meaningless] if meaningless else [])
-
-
-def _unfinished_plan(path: Path, rules: RulesFile, webhook: Webhook) -> Journal | None:
-    """The plan that was broken off in this file; None when there is no such file."""
-    if not path.exists():
-        return None
-    journal = Journal.open(path)
-    head = journal.head()
-    same = (head.rules_digest, head.portal) == (rules.digest, webhook.portal)
-    if journal.state() == "listing" and same:
-        return journal
-    journal.close()
-    raise UsageError(f"The checkpoint {path} exists already and holds another plan; it is not overwritten.")
-
-
-async def _cancel_on_signal(received: list[int], scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for number in signals:
-            received.append(int(number))
-            scope.cancel()
+    return found + [told for told in (meaningless, early) if told]

@@ -1,5 +1,6 @@
 """A whole rules file: its sections, and the RulesFile they give. Every fault of the file is told at once."""
 
+import codecs
 import hashlib
 import re
 from collections.abc import Callable
@@ -61,6 +62,20 @@ def parse_rules(text: str, file: str) -> RulesFile:
     return _read(decode(text.encode(errors="surrogatepass"), file))
 
 
+def digest_of(path: Path) -> str | None:
+    """The digest of a rules file as it is now, usable or not; None when there is none."""
+    try:
+        return _digest(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return ""
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
 def _read(source: Source) -> RulesFile:
     root = compose(source)
     if root is None:
@@ -90,7 +105,7 @@ class _File:
         return RulesFile(
             path=Path(self._source.file),
             source=self._source.text,
-            digest="sha256:" + hashlib.sha256(self._source.text.encode()).hexdigest(),
+            digest=_digest(self._source.text.encode()),
             portal=self._top.scalar("portal", _host, None),
             limits=self._limits(),
             pace=self._pace(),

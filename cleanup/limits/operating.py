@@ -17,6 +17,8 @@ _NOTICED = 0.1
 _TINY = 1e-9
 #: Less than this part of a limit is not worth a request.
 _DRIBBLE = 0.05
+#: By which part of a limit a quiet window raises what refusals lowered.
+_STEP = 0.05
 #: Two times of reset that differ by less are the same one: the portal tells whole seconds.
 _SAME_RESET = 2.0
 
@@ -99,6 +101,8 @@ class Gauge:
 
     limit: float
     share: float
+    #: The limit as configured; refusals lower it, and quiet windows raise it again.
+    configured: float = inf
     reading: float | None = None
     as_of: float = -inf
     #: When the oldest part of the reading leaves the window; after that the reading is stale.
@@ -183,6 +187,8 @@ class Gauge:
         if reading.reset_in is None:
             self.reset_at = None
             return
+        if self.reset_at is not None and now >= self.reset_at:
+            self._recover()
         self.window = max(self.window, reading.reset_in)
         full = self.room(method) <= (self.cost.now or 0.0)
         self.reset_at = now + max(reading.reset_in, _FASTEST_RECHECK if full else 0.0)
@@ -205,6 +211,11 @@ class Gauge:
                 return
             self.cost.sampled(growth / self._billed, self._billed)
         self._quiet, self._billed = (reading.operating, _reset_at(reading, now)), 0.0
+
+    def _recover(self) -> None:
+        """A part left the window and nothing was refused: additive increase, as refusals decrease."""
+        if self.limit < self.configured:
+            self.limit = min(self.configured, self.limit + _STEP * self.configured)
 
     def refused(self, method: str, now: float) -> None:
         """The portal blocked the method: wait for the reset, and learn that its limit is not above what we saw."""
@@ -280,5 +291,5 @@ class OperatingBudget:
 
     def _gauge(self, method: str) -> Gauge:
         if method not in self.gauges:
-            self.gauges[method] = Gauge(self._limit, self._share)
+            self.gauges[method] = Gauge(self._limit, self._share, self._limit)
         return self.gauges[method]

@@ -47,6 +47,10 @@ class RequestPace:
     def per_second(self) -> float:
         return self._rate.per_second * self._factor
 
+    @property
+    def is_full(self) -> bool:
+        return self._factor >= 1.0
+
     def refused(self) -> None:
         self._factor = max(self._LOWEST, self._factor / 2)
         self._calm = 0

@@ -5,7 +5,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from cleanup.errors import UsageError
 
@@ -30,8 +30,16 @@ class Webhook:
         return f"{self.scheme}://{self.portal}/rest/{self.user}/{self.secret}/"
 
     def redact(self, text: str) -> str:
-        """The text without the secret, whole or percent-encoded."""
-        return text.replace(self.secret, _HIDDEN)
+        """The text without the secret, as it stands in the address or decoded."""
+        for form in self.secrets:
+            text = text.replace(form, _HIDDEN)
+        return text
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every form in which the secret could be shown, the longest first."""
+        forms = {self.secret, unquote(self.secret), quote(self.secret, safe=""), quote(unquote(self.secret), safe="")}
+        return tuple(sorted(forms, key=len, reverse=True))
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.portal}/rest/{self.user}/{_HIDDEN}/"
@@ -42,7 +50,7 @@ def parse(text: str) -> Webhook:
     address = text.strip()
     try:
         parts = urlsplit(address)
-        host, port = (parts.hostname or "").lower(), parts.port
+        host, port = (parts.hostname or "").lower().rstrip("."), parts.port
     except ValueError:
         raise UsageError(f"The webhook is not an address. {_HINT}") from None
     if parts.scheme not in {"http", "https"} or not host:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from cleanup.portal.errors import (
     OperationLimited,
     PortalError,
     RateLimited,
+    Unavailable,
     Unreachable,
 )
 from cleanup.portal.pacing import Pacer, Permit
@@ -66,7 +67,7 @@ class Line:
         try:
             reply = await self._transport.post(BATCH, wire.batch_body(calls))
             document = self._accepted(reply.status, reply.document, is_json=reply.is_json, asked=_asked(calls))
-            answers = wire.batch_answers(document, len(calls))
+            answers = [self._hidden(answer) for answer in wire.batch_answers(document, len(calls))]
         except PortalError as error:
             self._note(error, calls, permit)
             raise
@@ -79,7 +80,8 @@ class Line:
         return answers
 
     def _accepted(self, status: int, document: Json, *, is_json: bool, asked: str) -> Json:
-        error = refusals.of_reply(status, wire.error_in(document) if is_json else None, portal=self.portal, asked=asked)
+        told = self._redacted(wire.error_in(document)) if is_json else None
+        error = refusals.of_reply(status, told, portal=self.portal, asked=asked)
         if error is not None:
             raise error
         if not is_json:
@@ -89,9 +91,19 @@ class Line:
             )
         return document
 
+    def _hidden(self, answer: CallAnswer) -> CallAnswer:
+        return answer if answer.error is None else replace(answer, error=self._redacted(answer.error))
+
+    def _redacted(self, error: CallError | None) -> CallError | None:
+        """The portal's words without the secret: an error may repeat the address that was asked."""
+        if error is None:
+            return None
+        return CallError(self._transport.redact(error.code), self._transport.redact(error.text))
+
     def _note(self, error: PortalError, calls: Sequence[Call], permit: Permit) -> None:
         if isinstance(error, RateLimited):
             self.counters.query_limit += 1
+        if isinstance(error, RateLimited | Unavailable):
             self.pacer.rate_refused()
         if isinstance(error, OperationLimited):
             self.counters.operation_limit += 1
@@ -210,11 +222,11 @@ class Reader:
 
     async def _ask_until_let_in(self, calls: Sequence[Call], units: Mapping[str, float]) -> list[CallAnswer]:
         while True:
-            permit = await self._line.pacer.permit(units, least=0.0 if len(calls) == 1 else 1e-9)
+            permit = await self._line.pacer.permit(units, least=1e-9)
             permit.use(units)
             try:
                 answers = await self._line.batch(calls, permit)
-            except (RateLimited, OperationLimited):
+            except (RateLimited, OperationLimited, Unavailable):
                 continue  # the pacer knows, and waits before the next permit
             if any(is_operation_limit(answer.error) for answer in answers):
                 continue
@@ -237,17 +249,21 @@ class Reader:
         return _probe(answers, self._clock(), time.monotonic() - began, self.portal)
 
     async def templates(self) -> dict[int, str]:
-        """Names by id, of the templates that the portal lists: robots' and deleted ones are not among them."""
+        """Names by id, of the templates that the portal lists: robots' and deleted ones are not among them.
+
+        A name that was left out would make its instances look nameless, so a short page alone is not taken for the end:
+        the portal must answer a page behind the last one with nothing.
+        """
         found: dict[int, str] = {}
         while True:
-            calls = [_template_page(max(found, default=0), index) for index in range(_PAGES_AT_ONCE)]
-            for answer in await self.ask(calls):
-                rows = [wire.template(row) for row in _rows(self._value(answer, TEMPLATES))]
-                if rows and (rows[0][0] <= max(found, default=0)):
-                    return found  # the chain bent back: its last link was short
-                found.update(rows)
-                if len(rows) < wire.PAGE_SIZE:
-                    return found
+            after = max(found, default=0)
+            answers = await self._chain([self._template_page(after, index) for index in range(_PAGES_AT_ONCE)])
+            if answers is None:
+                continue
+            rows = _trusted_templates(answers, after, self._value)
+            if not rows:
+                return found
+            found.update(rows)
 
     async def pages(self, after: str) -> list[Page]:
         """Up to 50 pages of instances behind the ID `after`, in one request, as far as they can be trusted.
@@ -255,12 +271,23 @@ class Reader:
         The pages are chained by `$result` references. Behind a short page such a reference turns into a whole list
         (PORTAL.md 3.1), so a page counts only while IDs ascend and the page before it was full.
         """
-        calls = [self._page(after, index) for index in range(_PAGES_AT_ONCE)]
+        answers = await self._chain([self._page(after, index) for index in range(_PAGES_AT_ONCE)])
+        return await self.pages(after) if answers is None else _trusted(answers, after, self._value)
+
+    async def _chain(self, calls: Sequence[Call]) -> list[CallAnswer] | None:
+        """The answers to chained pages. None: the oldest generation cannot do without a count, so ask with one."""
         answers = await self.ask(calls)
         if self._start == -1 and _is_sql_error(answers[0].error):
             self._start = 0
-            return await self.pages(after)
-        return _trusted(answers, after, self._value)
+            return None
+        return answers
+
+    def _template_page(self, after: int, index: int) -> Call:
+        last: Parameter = after if index == 0 else wire.reference(index - 1, str(wire.PAGE_SIZE - 1), "ID")
+        return Call(
+            TEMPLATES,
+            {"SELECT": ["ID", "NAME"], "ORDER": {"ID": "ASC"}, "FILTER": {">ID": last}, "start": self._start},
+        )
 
     def _page(self, after: str, index: int) -> Call:
         last = after if index == 0 else wire.reference(index - 1, str(wire.PAGE_SIZE - 1), "ID")
@@ -273,6 +300,16 @@ class Reader:
                 "start": self._start,
             },
         )
+
+    async def count_around(self, bookmark: str, until: datetime) -> tuple[int | None, int | None]:
+        """How many instances there are up to the ID `bookmark`, and behind it with IDs made up to `until`.
+
+        None: the portal does not count them.
+        """
+        last = f"{int(until.timestamp()):08x}"
+        ranges: list[dict[str, Parameter]] = [{"<=ID": bookmark or "0"}, {">ID": bookmark or "0", "<=ID": last}]
+        behind, beyond = await self.ask([_count_call(where) for where in ranges])
+        return behind.total, beyond.total if last > bookmark else 0
 
     async def look_up(self, ids: Sequence[str]) -> dict[str, Instance]:
         """Those of `ids` that are still running, at most 2,500 in one request."""
@@ -297,6 +334,10 @@ def value_of(answer: CallAnswer, method: str, portal: str) -> Json:
     return answer.value
 
 
+def _count_call(where: Mapping[str, Parameter]) -> Call:
+    return Call(INSTANCES, {"SELECT": ["ID"], "ORDER": {"ID": "ASC"}, "FILTER": where, "start": 0})
+
+
 def _look_up_call(ids: Sequence[str]) -> Call:
     """Asks for up to 50 instances by ID.
 
@@ -304,7 +345,9 @@ def _look_up_call(ids: Sequence[str]) -> Call:
     (PORTAL.md 3.2 and 6). Both work in every generation, and one page holds all.
     """
     in_order = sorted(ids)
-    where: Mapping[str, Parameter] = {"ID": in_order, ">=ID": in_order[0], "<=ID": in_order[-1]}
+    where: dict[str, Parameter] = {"ID": in_order}
+    if all(map(wire.is_regular, ids)):  # else the portal's order of texts may be another one than ours
+        where |= {">=ID": in_order[0], "<=ID": in_order[-1]}
     return Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where, "start": 0})
 
 
@@ -320,15 +363,34 @@ def _looked_up(value: Json, asked: Iterable[str], portal: str) -> dict[str, Inst
     return found
 
 
-def _rows(value: Json) -> list[Json]:
+def _trusted_templates(
+    answers: Sequence[CallAnswer], after: int, value: Callable[[CallAnswer, str], Json]
+) -> list[tuple[int, str]]:
+    """IDs and names as far as the chain ascends, as for pages of instances. The first page must."""
+    found: list[tuple[int, str]] = []
+    for index, answer in enumerate(answers):
+        if index and not answer.succeeded:
+            break
+        rows = _template_rows(value(answer, TEMPLATES))
+        ids = [after, *(identity for identity, _ in rows)]
+        if any(later <= earlier for earlier, later in pairwise(ids)):
+            if index:
+                break
+            raise AnswerLost(f"{TEMPLATES} ignored its order or filter; such a list cannot be relied on.")
+        found += rows
+        if len(rows) < wire.PAGE_SIZE:
+            break
+        after = ids[-1]
+    return found
+
+
+def _template_rows(value: Json) -> list[tuple[int, str]]:
     if not isinstance(value, list):
         raise AnswerLost("The portal answered with something that is not a list of templates.")
-    return value
-
-
-def _template_page(after: int, index: int) -> Call:
-    last: Parameter = after if index == 0 else wire.reference(index - 1, str(wire.PAGE_SIZE - 1), "ID")
-    return Call(TEMPLATES, {"SELECT": ["ID", "NAME"], "ORDER": {"ID": "ASC"}, "FILTER": {">ID": last}, "start": -1})
+    try:
+        return [wire.template(row) for row in value]
+    except wire.WireError as error:
+        raise AnswerLost(f"{TEMPLATES} was answered in an unknown shape: {error}.") from error
 
 
 def _trusted(answers: Sequence[CallAnswer], after: str, value: Callable[[CallAnswer, str], Json]) -> list[Page]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cleanup.config.settings import Pace, Requests
@@ -22,6 +22,7 @@ from cleanup.portal.client import Line, Probe, Reader
 from cleanup.portal.pacing import BucketMemory, Pacer, RequestBucket
 from cleanup.portal.transport import open_transport
 from cleanup.portal.wire import BATCH_LIMIT
+from cleanup.stop import Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +32,41 @@ class Connection:
     line: Line
     reader: Reader
     probe: Probe
+    #: Our own clock.
+    clock: Callable[[], datetime]
+
+    def present(self) -> datetime:
+        """The portal's time now, as far as it told it."""
+        return self.clock() + timedelta(seconds=self.probe.ahead or 0.0)
 
 
 @asynccontextmanager
 async def connect(
-    webhook: Webhook, pace: Pace, *, memory: Path | None, learned: Learned | None, clock: Callable[[], datetime]
+    webhook: Webhook,
+    pace: Pace,
+    *,
+    memory: Path | None,
+    learned: Learned | None = None,
+    clock: Callable[[], datetime],
+    stop: Stop | None = None,
 ) -> AsyncIterator[Connection]:
-    """Asks the portal who it is, and takes its request rate from its licence. Raises PortalError."""
+    """Asks the portal who it is, and takes its request rate from its licence. Raises PortalError.
+
+    A stop that is asked for meanwhile breaks that off, and is raised.
+    """
+    stop = stop or Stop()
     async with open_transport(webhook) as transport:
         remembered = BucketMemory(memory) if memory else None
         line = Line(transport, _pacer(pace, remembered, learned))
         reader = Reader(line, clock)
-        probe = await reader.probe()
+        with stop.interrupts() as scope:
+            probe = await reader.probe()
+        if scope.cancelled_caught:
+            raise stop.raised()
         line.pacer.round_trip = probe.round_trip
         if pace.requests == "auto" and (rate := rate_of(probe.licence)) != ORDINARY_RATE:
             line.pacer.bucket = RequestBucket(rate, remembered) if rate else None
-        yield Connection(line, reader, probe)
+        yield Connection(line, reader, probe, clock)
 
 
 def _pacer(pace: Pace, memory: BucketMemory | None, learned: Learned | None) -> Pacer:

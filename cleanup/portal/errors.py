@@ -9,7 +9,8 @@ PortalError
 │   ├── AccessRefused        webhook, rights, scope, plan: a person must act (exit 5)
 │   └── Rejected             any other clear refusal
 └── AnswerLost               no usable answer: ask the portal what became of it
-    └── Crashed              the portal's own HTTP 500, which takes the rest of a batch down
+    ├── Crashed              the portal's own HTTP 500, which takes the rest of a batch down
+    └── Unavailable          a 503 without the portal's own words: its front end is busy
 """
 
 from cleanup.errors import AccessError, CleanupError, StoppedEarly
@@ -54,6 +55,10 @@ class Rejected(NotExecuted):
 
 class AnswerLost(PortalError, StoppedEarly):
     """The connection broke, the time was over, or the answer made no sense."""
+
+
+class Unavailable(AnswerLost):
+    """HTTP 503 as a web page. Most likely nothing was done; wait as for RateLimited, but ask before repeating."""
 
 
 class Crashed(AnswerLost):

@@ -11,7 +11,16 @@ from pathlib import Path
 import anyio
 from aiolimiter import AsyncLimiter
 
-from cleanup.limits import BatchSize, Charge, Concurrency, OperatingBudget, Reading, RequestPace, RequestRate
+from cleanup.limits import (
+    ORDINARY_RATE,
+    BatchSize,
+    Charge,
+    Concurrency,
+    OperatingBudget,
+    Reading,
+    RequestPace,
+    RequestRate,
+)
 
 #: Requests take unequal time on their way, so two can arrive closer together than they left. One place of the
 #: bucket is left free for that.
@@ -130,6 +139,11 @@ class RequestBucket:
         if self._pace.accepted():
             self._limiter = None
 
+    @property
+    def recovered(self) -> bool:
+        """Whether nothing was refused for so long that the pace is the full one again."""
+        return self._pace.is_full
+
     def _set_level(self, level: float) -> None:
         self._level, self._level_at = level, time.monotonic()
 
@@ -173,6 +187,8 @@ class Pacer:
         self.endings = 0
         #: Seconds that a request needs which asks for next to nothing.
         self.round_trip = 0.0
+        #: The bucket stands only because the portal refused requests lately.
+        self._provisional = False
         #: When the longest operating wait is over, on the monotonic clock; for progress.
         self.operating_until = 0.0
         self._slots: anyio.CapacityLimiter | None = None
@@ -201,10 +217,10 @@ class Pacer:
         return Permit(charge, share)
 
     async def token(self) -> None:
-        if self.bucket is None:
-            return
-        with self.waiting_rate.measure():
-            await self.bucket.take()
+        bucket = self.bucket
+        if bucket is not None:
+            with self.waiting_rate.measure():
+                await bucket.take()
 
     async def _budget_for(self, units: Mapping[str, float], least: float) -> float:
         while (share := self.budget.fit(units, time.monotonic())) < least:
@@ -219,6 +235,8 @@ class Pacer:
         self.budget.answered(permit.charge, readings, time.monotonic())
         if self.bucket:
             self.bucket.accepted()
+            if self._provisional and self.bucket.recovered:
+                self.bucket, self._provisional = None, False
         self._wake()
 
     def lost(self, permit: Permit) -> None:
@@ -230,8 +248,11 @@ class Pacer:
         self._wake()
 
     def rate_refused(self) -> None:
-        if self.bucket:
-            self.bucket.refused()
+        """Too many requests, also on a portal that should have no limit: then it gets one, until it has calmed down."""
+        if self.bucket is None:
+            self.bucket = RequestBucket(ORDINARY_RATE, None)
+            self._provisional = True
+        self.bucket.refused()
 
     def operation_refused(self, methods: Iterable[str]) -> None:
         self.budget.refused(methods, time.monotonic())

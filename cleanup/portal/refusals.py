@@ -9,6 +9,7 @@ from cleanup.portal.errors import (
     PortalError,
     RateLimited,
     Rejected,
+    Unavailable,
 )
 from cleanup.portal.wire import CallError
 
@@ -37,6 +38,8 @@ _ADVICE = {
     "METHOD_CONFIRM_WAITING": "An administrator of the portal must first confirm this method for the webhook.",
     "PORTAL_DELETED": "The portal no longer exists.",
 }
+#: Codes that say that something broke, not that nothing was done (PORTAL.md 4).
+_UNCLEAR = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"})
 _LICENCE_TEXTS = ("subscription", "commercial plan")
 
 
@@ -62,6 +65,8 @@ def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -
         return of_call(error, portal=portal, asked=asked) or _by_status(status, error, portal, asked)
     if status == 500:
         return Crashed(f"{portal} broke off {asked} with HTTP 500.")
+    if status == 503:
+        return Unavailable(f"{portal} answered {asked} with HTTP 503: its front end is busy.")
     if status == 429:
         return OperationLimited(f"{portal} answered {asked} with HTTP 429.")
     if status in {401, 403}:
@@ -75,8 +80,10 @@ def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -
 
 def _by_status(status: int, error: CallError, portal: str, asked: str) -> PortalError:
     told = f"{portal} answered {asked} with {error} (HTTP {status})"
-    if status >= 500:
+    if status == 500:
         return Crashed(f"{told}.")
+    if status > 500 or status == 408 or error.code.upper() in _UNCLEAR:
+        return AnswerLost(f"{told}.")
     if status in {401, 403}:
         return AccessRefused(f"{told}. {_WEBHOOK}")
     return Rejected(f"{told}.", code=error.code, text=error.text)

@@ -9,6 +9,7 @@ from typing import cast
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+import structlog
 
 from cleanup.errors import UsageError
 from cleanup.portal.auth import Webhook, is_loopback
@@ -20,6 +21,9 @@ _TIMEOUT = aiohttp.ClientTimeout(total=75, sock_connect=15)
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Transport:
     @property
     def portal(self) -> str:
         return self._webhook.portal
+
+    def redact(self, text: str) -> str:
+        """A text of the portal's, which may repeat the address that was asked, without the secret."""
+        return self._webhook.redact(text)
 
     async def post(self, method: str, body: Json) -> Reply:
         """Raises Unreachable when no connection was made, AnswerLost when it broke later."""
@@ -77,14 +85,21 @@ class Transport:
         return bytes(received)
 
     def _redirected(self, url: str, location: str, method: str) -> str:
-        target = urljoin(url, location)
-        parts = urlsplit(target)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        try:
+            target = urljoin(url, location)
+            parts = urlsplit(target)
+            host = parts.hostname or ""
+        except ValueError:
+            raise Unreachable(f"{self.portal} redirects to something that is no address.") from None
+        rehearsal = self._webhook.scheme == "http" and parts.scheme == "http" and is_loopback(host)
+        if parts.scheme != "https" and not rehearsal:
             raise Unreachable(f"{self.portal} redirects to a plain http address; the secret is not sent there.")
         if not parts.path.endswith("/" + method):
             raise Unreachable(
-                f"{self.portal} redirects to a page of {parts.hostname}, not to its REST. Check the webhook's address."
+                f"{self.portal} redirects to a page of {host}, not to its REST. Check the webhook's address."
             )
+        if host != urlsplit(self._base).hostname:
+            _log.error("portal.moved", portal=self.portal, to=host, advice="change the webhook's address")
         self._base = target.removesuffix(method)
         return target
 

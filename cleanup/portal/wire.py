@@ -3,6 +3,7 @@
 Sources: PORTAL.md 1 (envelopes), 3.1 (how a batch reads its commands), 4 (errors), 6 (fields).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,15 @@ FIELDS = (
     "STARTED_BY",
     "TEMPLATE_ID",
 )
+
+
+#: PORTAL.md 6: 8 hex digits of unix seconds, 5 of microseconds, a digit, a dot, 8 digits. A hint, not a check.
+_REGULAR_ID = re.compile(r"[0-9a-f]{13}\d\.\d{8}", re.ASCII)
+
+
+def is_regular(identity: str) -> bool:
+    """Whether an instance's ID has the usual shape, in which it tells when it was made."""
+    return _REGULAR_ID.fullmatch(identity) is not None
 
 
 class WireError(ValueError):

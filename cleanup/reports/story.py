@@ -22,6 +22,8 @@ NO_NAME = "no name: a robot's or deleted template"
 def show_story(document: Document, journal: Journal, console: Console) -> None:
     """Behind a plan's counts: what is among the selected, and how long their end will take."""
     _show_protected(journal, console)
+    for meant in document.get("templates", ()):
+        _show_meant(meant, console)
     if document["totals"]["selected"]:
         _show_templates(journal, console)
         _show_ages(journal, console)
@@ -36,6 +38,14 @@ def _show_protected(journal: Journal, console: Console) -> None:
         if count.decision is Decision.PROTECTED:
             why = f", because {count.field} is not known" if count.field else ""
             console.print(f"protected: {count.count:,} by {clean(count.rule)}{why}", markup=False)
+
+
+def _show_meant(meant: Document, console: Console) -> None:
+    """Which templates the names in one rule mean."""
+    names = [f"{clean(name)} ({number})" for number, name in meant["templates"].items()]
+    more = f", and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
+    told = ", ".join(names[:_EXAMPLES]) or "no template"
+    console.print(f"{clean(meant['rule'])} means {told}{more}", markup=False)
 
 
 def _show_templates(journal: Journal, console: Console) -> None:

@@ -55,14 +55,25 @@ class Resolved:
     templates: Mapping[int, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A pattern of a rule that means no template of this portal."""
+
+    rule: str
+    pattern: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBook:
     protect: tuple[Protect, ...] = ()
     rules: tuple[Rule, ...] = ()
     include_locked: bool = False
 
-    def judge(self, instance: Instance, now: datetime) -> Verdict:
+    def judge(self, instance: Instance, now: datetime, *, present: datetime | None = None) -> Verdict:
         """The one decision on an instance. Never raises, whatever the instance looks like.
+
+        `now` is what ages count from; `present` the portal's clock, where it may be another time: what is being
+        executed at either of them is locked.
 
         Unknown protects in `protect`, is passed over in `rules`, and leaves an instance that no later rule decides
         undecided.
@@ -76,24 +87,24 @@ class RuleBook:
                     field=entry.match.culprit(instance, now) if truth is None else None,
                     reason=entry.why,
                 )
-        return self._by_rules(instance, now)
+        return self._by_rules(instance, now, min(now, present or now))
 
-    def _by_rules(self, instance: Instance, now: datetime) -> Verdict:
+    def _by_rules(self, instance: Instance, now: datetime, locked_at: datetime) -> Verdict:
         unknown: Rule | None = None
         for rule in self.rules:
             truth = rule.match.test(instance, now)
             if truth:
-                return self._matched(rule, instance, now)
+                return self._matched(rule, instance, locked_at)
             if truth is None and rule.ends and unknown is None:
                 unknown = rule
         if unknown is None:
             return Verdict(decision=Decision.NO_MATCH)
         return _undecided(unknown, unknown.match.culprit(instance, now))
 
-    def _matched(self, rule: Rule, instance: Instance, now: datetime) -> Verdict:
+    def _matched(self, rule: Rule, instance: Instance, locked_at: datetime) -> Verdict:
         if not rule.ends:
             return Verdict(decision=Decision.KEPT, rule=rule.id, action=rule.action, reason=rule.reason)
-        locked = False if self.include_locked else _LOCKED.test(instance, now)
+        locked = False if self.include_locked else _LOCKED.test(instance, locked_at)
         if locked is None:
             return _undecided(rule, _LOCKED.field_name())
         decision = Decision.LOCKED if locked else Decision.SELECTED
@@ -106,8 +117,13 @@ class RuleBook:
         return max(known) if known and len(known) == len(bounds) else None
 
     def resolve(self, templates: Mapping[int, str]) -> "RuleBook":
-        """The book for a portal with these templates. Raises UnknownTemplates for exact names that it lacks."""
-        missing = [line for _, match in self._matches() for line in _missing(match, templates)]
+        """The book for a portal with these templates.
+
+        Raises UnknownTemplates for exact names that it lacks, and in `protect` for patterns that no name fits:
+        a protect entry that means nothing protects nothing.
+        """
+        missing = [line for entry in self.protect for line in _missing(entry.match, templates, patterns=True)]
+        missing += [line for rule in self.rules for line in _missing(rule.match, templates, patterns=False)]
         if missing:
             raise UnknownTemplates("\n".join(dict.fromkeys(missing)))
         return replace(
@@ -124,6 +140,16 @@ class RuleBook:
             if (tests := list(template_tests(match)))
         ]
 
+    def unmatched_patterns(self, templates: Mapping[int, str]) -> list[Unmatched]:
+        """Globs and regexes in rules that fit no template's name."""
+        return [
+            Unmatched(rule.id, str(pattern))
+            for rule in self.rules
+            for test in template_tests(rule.match)
+            for pattern in test.patterns
+            if pattern.kind != "exact" and not test.hits(pattern, templates)
+        ]
+
     def _matches(self) -> list[tuple[str, Match]]:
         protected = [(entry.id, entry.match) for entry in self.protect]
         return protected + [(rule.id, rule.match) for rule in self.rules]
@@ -133,12 +159,12 @@ def _undecided(rule: Rule, field: str) -> Verdict:
     return Verdict(decision=Decision.UNDECIDED, rule=rule.id, action=rule.action, field=field)
 
 
-def _missing(match: Match, templates: Mapping[int, str]) -> list[str]:
+def _missing(match: Match, templates: Mapping[int, str], *, patterns: bool) -> list[str]:
     return [
-        f"{test.place}: the portal has no template {pattern.text!r}.{_nearest(pattern.text, templates)}"
+        f"{test.place}: the portal has no template {pattern}.{_nearest(pattern.text, templates)}"
         for test in template_tests(match)
         for pattern in test.patterns
-        if pattern.kind == "exact" and not test.hits(pattern, templates)
+        if (patterns or pattern.kind == "exact") and not test.hits(pattern, templates)
     ]
 
 

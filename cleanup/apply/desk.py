@@ -1,0 +1,76 @@
+"""Decides what is checked and what is sent next. Entries go planned → unchecked → ready → sent, in ID order."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cleanup.apply.outcomes import Judge, recheck
+from cleanup.journal import Journal
+from cleanup.model import Entry, Instance
+
+#: Seconds for which the portal's word that an instance is still there, and unchanged, is good enough to end it.
+FRESH = 30.0
+
+
+class Desk:
+    """The entries of one apply between the journal and a request."""
+
+    def __init__(self, journal: Journal, judge: Judge) -> None:
+        self._journal, self._judge = journal, judge
+        self._cursor = ""
+        self._unchecked: deque[Entry] = deque()
+        self._ready: deque[tuple[float, Entry]] = deque()
+
+    def __repr__(self) -> str:
+        return f"<Desk ready={len(self._ready)} unchecked={len(self._unchecked)} cursor={self._cursor!r}>"
+
+    def restart(self) -> bool:
+        """Begins again at the first planned entry, once all of a round is settled. False: none is planned."""
+        self._cursor = ""
+        return bool(self._refill(1))
+
+    def to_check(self, count: int) -> list[Entry]:
+        """Takes up to `count` entries out for a look-up; hand them to `checked` or `unchecked`."""
+        self._refill(count)
+        return [self._unchecked.popleft() for _ in range(min(count, len(self._unchecked)))]
+
+    def unchecked(self, entries: Sequence[Entry]) -> None:
+        self._unchecked.extendleft(reversed(entries))
+
+    def checked(self, entries: Sequence[Entry], found: Mapping[str, Instance], *, at: float, now: datetime) -> None:
+        """Records those that vanished or changed; the others are ready, as of `at` on the monotonic clock."""
+        outcomes = {entry.id: recheck(entry, found.get(entry.id), self._judge) for entry in entries}
+        if decided := [outcome for outcome in outcomes.values() if outcome is not None]:
+            self._journal.record(decided, now=now)
+        self._ready.extend((at, entry) for entry in entries if outcomes[entry.id] is None)
+
+    def compose(self, count: int, *, at: float) -> list[Entry]:
+        """Up to `count` entries for one request, all freshly checked; a suspect goes by itself."""
+        self._drop_stale(at)
+        batch: list[Entry] = []
+        while self._ready and len(batch) < count and not (batch and self._ready[0][1].alone):
+            batch.append(self._ready.popleft()[1])
+            if batch[-1].alone:
+                break
+        return batch
+
+    @property
+    def ready(self) -> int:
+        return len(self._ready)
+
+    def more(self) -> bool:
+        """Whether any entry waits to be checked."""
+        return bool(self._refill(1))
+
+    def _refill(self, count: int) -> int:
+        if len(self._unchecked) < count:
+            fetched = self._journal.planned(self._cursor, count - len(self._unchecked))
+            self._unchecked.extend(fetched)
+            self._cursor = fetched[-1].id if fetched else self._cursor
+        return len(self._unchecked)
+
+    def _drop_stale(self, at: float) -> None:
+        stale: list[Entry] = []
+        while self._ready and at - self._ready[0][0] > FRESH:
+            stale.append(self._ready.popleft()[1])
+        self.unchecked(stale)

@@ -1,0 +1,288 @@
+"""Drains a journal: every planned entry is checked once more, claimed, sent and recorded; what is unclear is settled.
+
+Interrupted at any point, a second apply ends nothing twice and loses no record.
+"""
+
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import anyio
+import structlog
+
+from cleanup import guards
+from cleanup.apply.desk import FRESH, Desk
+from cleanup.apply.outcomes import CUT, Broken, Judge, answered, at_work, settle, still_at_work, unless_ended
+from cleanup.errors import CleanupError, SafetyStop
+from cleanup.guards import Limits
+from cleanup.journal import Journal, Outcome, Unsettled
+from cleanup.limits import SMALL_BATCH
+from cleanup.model import ENDED_BY, Entry, Instance, State
+from cleanup.portal import refusals
+from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
+from cleanup.portal.errors import (
+    AnswerLost,
+    Crashed,
+    NotExecuted,
+    OperationLimited,
+    RateLimited,
+    Unavailable,
+    Unreachable,
+)
+from cleanup.portal.wire import BATCH_LIMIT, CallAnswer
+from cleanup.stop import Stop
+
+#: Requests in a row without a usable answer until the run stops.
+_MOST_LOST = 12
+_WORKERS = 16
+#: Seconds that settling has left once a stop was asked for: a portal that answers needs far less.
+_GRACE = 30.0
+_log = structlog.get_logger()
+
+
+class Apply:
+    """One apply of one journal. `run` returns when nothing is left to do or the stop was asked for."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        reader: Reader,
+        ender: Ender,
+        *,
+        judge: Judge,
+        limits: Limits,
+        status: Callable[[Entry], str],
+        stop: Stop,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._journal, self._reader, self._ender = journal, reader, ender
+        self._limits, self._status, self._stop, self._clock = limits, status, stop, clock
+        self._desk = Desk(journal, judge)
+        self._checking = False
+        self._changed = anyio.Event()
+        #: Workers that wait for leave to send, and requests that are on their way.
+        self._asking = 0
+        self._in_flight = 0
+        self._lost_in_a_row = 0
+        #: Requests of this process without a usable answer.
+        self._silent, self._crashed = set[int](), set[int]()
+        #: Since this apply began: entries that ended, and those that the portal refused and that are not settled yet.
+        #: What failed in an earlier apply says nothing about this one.
+        self._ended = 0
+        self._refused: set[str] = set()
+        self._failed_before = journal.failed()
+
+    def __repr__(self) -> str:
+        return f"<Apply {self._desk!r} {self._ender.pacer!r}>"
+
+    async def run(self) -> None:
+        """Raises CleanupError when it cannot go on; what was done until then is recorded."""
+        await self.settle()
+        while not self._stop.asked and self._desk.restart():
+            async with anyio.create_task_group() as workers:
+                for number in range(_WORKERS):
+                    workers.start_soon(self._work, name=f"worker {number}")
+            if not isinstance(self._stop.error, Unreachable | AnswerLost):
+                await self.settle()
+        if self._stop.error is not None:
+            raise self._stop.error
+
+    async def _work(self) -> None:
+        try:
+            while self._has_work():
+                async with self._ender.slot():
+                    if self._has_work():
+                        await self._step()
+        except CleanupError as error:
+            self._stop.ask(error)  # the others finish what they have in flight, and record it
+
+    def _has_work(self) -> bool:
+        """False: the stop was asked for, or nothing is left and nothing that is under way can bring any."""
+        if self._stop.asked:
+            return False
+        under_way = self._checking or self._asking > 0 or self._in_flight > 0
+        return under_way or self._desk.ready > 0 or self._desk.more()
+
+    async def _step(self) -> None:
+        """One check, one request, or a wait until another worker has finished one."""
+        if self._wants_check():
+            work = self._check
+        elif self._desk.ready > self._asking * self._ender.pacer.size.now:
+            work = self._send
+        else:
+            await self._changed.wait()
+            return
+        try:
+            await work()
+        finally:
+            self._changed.set()
+            self._changed = anyio.Event()
+
+    def _wants_check(self) -> bool:
+        pacer = self._ender.pacer
+        enough = pacer.size.now * pacer.concurrency.now
+        return not self._checking and self._desk.ready < enough and self._desk.more()
+
+    async def _check(self) -> None:
+        """Asks about as many entries as will be sent while the answer is fresh."""
+        self._checking = True
+        entries = self._desk.to_check(self._stretch())
+        try:
+            at = time.monotonic()
+            with self._stop.interrupts() as scope:
+                found = await self._reader.look_up([entry.id for entry in entries])
+            if not scope.cancelled_caught:
+                self._desk.checked(entries, found, at=at, now=self._clock())
+        finally:
+            self._checking = False
+
+    def _stretch(self) -> int:
+        """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
+        pacer = self._ender.pacer
+        each = pacer.size.seconds_each
+        if each is None or pacer.bucket is None:
+            return 10 * BATCH_LIMIT
+        return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
+
+    async def _send(self) -> None:
+        """Waits for leave, claims, sends and records one request."""
+        self._asking += 1
+        try:
+            with self._stop.interrupts() as scope:
+                permit, count = await self._ender.permit(self._wanted())
+        finally:
+            self._asking -= 1
+        if scope.cancelled_caught:
+            return
+        batch = self._desk.compose(count, at=time.monotonic())
+        if not batch:
+            self._ender.pacer.not_executed(permit)
+            return
+        request = self._claim(batch)
+        self._in_flight += 1
+        try:
+            answers = await self._ender.end([self._ending(entry) for entry in batch], permit)
+        except NotExecuted as error:
+            self._put_back(batch, error)
+            await self._after_refusal(error)
+        except AnswerLost as error:
+            await self._broken(request, batch, error)
+        else:
+            self._lost_in_a_row = 0
+            self._record(request, batch, answers)
+            await self._guard()
+        finally:
+            self._in_flight -= 1
+
+    def _wanted(self) -> int:
+        """A batch; near the end, where the bucket has room, a fair part of what is left, so that all end together."""
+        pacer = self._ender.pacer
+        size = pacer.size.now
+        crowded = pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now
+        if crowded or self._checking or self._desk.more():
+            return size
+        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
+
+    def _claim(self, batch: Sequence[Entry]) -> int:
+        now = self._clock()
+        quiet_at = now + timedelta(seconds=at_work(self._ender.pacer.size.predicted(len(batch))))
+        return self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
+
+    def _ending(self, entry: Entry) -> Ending:
+        return Ending(entry.id, entry.action, self._status(entry))
+
+    def _put_back(self, batch: Sequence[Entry], error: CleanupError) -> None:
+        outcomes = [Outcome(entry.id, State.PLANNED, refund=True, alone=entry.alone) for entry in batch]
+        self._journal.record(outcomes, now=self._clock())
+        self._desk.unchecked(list(batch))
+        _log.info("apply.put_back", entries=len(outcomes), reason=str(error))
+
+    async def _broken(self, request: int, batch: Sequence[Entry], error: AnswerLost) -> None:
+        """Leaves the entries SENT: what became of them is asked for when this round is over."""
+        (self._crashed if isinstance(error, Crashed) else self._silent).add(request)
+        if batch[0].alone and isinstance(error, Crashed):
+            return  # a suspect that breaks its own request says nothing about the portal
+        self._ender.pacer.broke(len(batch))
+        if not isinstance(error, Unavailable):  # a portal that is busy never ends a run; the pacer slows down
+            await self._after_loss(error)
+
+    async def _after_refusal(self, error: NotExecuted) -> None:
+        if isinstance(error, RateLimited | OperationLimited):
+            return  # the pacer knows, and waits before the next permit
+        if isinstance(error, Unreachable):
+            await self._after_loss(error)
+        else:
+            self._stop.ask(error)
+
+    async def _after_loss(self, error: AnswerLost | Unreachable) -> None:
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= _MOST_LOST:
+            self._stop.ask(error)
+            return
+        with self._stop.interrupts():
+            await anyio.sleep(min(20.0, 0.1 * 2**self._lost_in_a_row) * random.uniform(0.5, 1))  # noqa: S311 - jitter
+
+    def _record(self, request: int, batch: Sequence[Entry], answers: Sequence[CallAnswer]) -> None:
+        outcomes = [answered(entry, answer) for entry, answer in zip(batch, answers, strict=True)]
+        blocking = next(filter(None, (self._for_all(answer) for answer in answers)), None)
+        if blocking is not None:
+            outcomes = [unless_ended(outcome) for outcome in outcomes]
+            self._stop.ask(blocking)
+        self._journal.record(outcomes, now=self._clock())
+        back = {outcome.id for outcome in outcomes if outcome.state is State.PLANNED}
+        self._desk.unchecked([entry for entry in batch if entry.id in back])
+        self._refused |= {outcome.id for outcome in outcomes if outcome.error}
+        ended = sum(outcome.state in ENDED_BY.values() for outcome in outcomes)
+        self._ended += ended
+        _log.info("apply.batch_done", request=request, entries=len(batch), ended=ended, pacer=repr(self._ender.pacer))
+
+    def _for_all(self, answer: CallAnswer) -> CleanupError | None:
+        """An error of one call that holds for the webhook as a whole, such as lost rights."""
+        if answer.error is None or is_operation_limit(answer.error):
+            return None
+        return refusals.of_call(answer.error, portal=self._reader.portal, asked="a request to end instances")
+
+    async def _guard(self) -> None:
+        """Stops a run that goes wrong. What somebody else ended meanwhile is refused, too, but is no failure."""
+        if not self._too_many_failures():
+            return
+        with self._stop.interrupts() as scope:
+            found = await self._reader.look_up(sorted(self._refused)[:LOOK_UP_LIMIT])
+            self._refused &= found.keys()
+        if not scope.cancelled_caught and (reason := self._too_many_failures()):
+            self._stop.ask(SafetyStop(reason))
+
+    def _too_many_failures(self) -> str:
+        failed = len(self._refused) + self._journal.failed() - self._failed_before
+        return guards.too_many_failures(failed=failed, tried=self._ended + failed, limits=self._limits)
+
+    async def settle(self) -> None:
+        """Asks the portal about every SENT entry, first waiting for the end of a request that may still be at work.
+
+        What a stop leaves unsettled stays SENT, for the next apply.
+        """
+        with self._stop.interrupts(grace=_GRACE):
+            patience = CUT  # in all: a clock that was set back must not make us wait for hours
+            while unsettled := self._journal.unsettled(LOOK_UP_LIMIT):
+                found = await self._reader.look_up([item.entry.id for item in unsettled])
+                wait = min(self._still_at_work(unsettled, found), patience)
+                if wait > 0:
+                    patience -= wait
+                    await anyio.sleep(wait)
+                    continue
+                outcomes = settle(unsettled, found, Broken(self._silent, self._crashed))
+                self._journal.record(outcomes, now=self._clock())
+                self._refused -= {outcome.id for outcome in outcomes}
+                _log.info("apply.settled", entries=len(outcomes), still_listed=len(found))
+
+    def _still_at_work(self, unsettled: Sequence[Unsettled], found: Mapping[str, Instance]) -> float:
+        unanswered = [item for item in unsettled if not item.entry.error and item.request not in self._crashed]
+        return still_at_work(
+            [item for item in unanswered if item.entry.id in found],
+            Counter(item.request for item in unanswered),
+            seconds_each=self._ender.pacer.size.seconds_each,
+            now=self._clock(),
+        )

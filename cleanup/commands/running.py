@@ -1,0 +1,120 @@
+"""`run`, for cron: finishes what an earlier night left, then plans and, within the caps, applies."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cleanup import guards
+from cleanup.commands.applying import Window, Work
+from cleanup.commands.connection import Result, Setting, clock, same_portal
+from cleanup.commands.planning import Listing
+from cleanup.config import RulesFile
+from cleanup.errors import ExitCode, UsageError
+from cleanup.journal import Journal
+from cleanup.model import State
+from cleanup.state_directory import lock_checkpoint
+from cleanup.stop import Stop, obeying
+
+_log = structlog.get_logger()
+
+
+async def run(
+    setting: Setting,
+    rules: RulesFile,
+    window: Window,
+    *,
+    checkpoint: Path | None,
+    now: datetime | None,
+    include_locked: bool,
+) -> Result:
+    """Finishes an unfinished run of the same portal and rules, then plans and applies a new one.
+
+    A run that a guard stopped, or that could not go on, is the end of it: then nothing new is planned.
+    """
+    same_portal(rules, setting.webhook)
+    listing = Listing(setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="run")
+    stop = Stop()
+    with setting.state.lock(setting.webhook.portal), ExitStack() as journals:
+        night = _Night(setting, rules, window, listing, journals)
+        async with obeying(stop, seconds=window.seconds, tell=setting.tell):
+            await night.do(stop)
+        return night.result(stop)
+
+
+class _Night:
+    """The steps of one `run`; the last one that was begun has the result."""
+
+    def __init__(
+        self, setting: Setting, rules: RulesFile, window: Window, listing: Listing, journals: ExitStack
+    ) -> None:
+        self._setting, self._rules, self._window = setting, rules, window
+        self._listing, self._journals = listing, journals
+        self._last: Work | Listing = listing
+        #: Some of an earlier run failed: a good end of this one does not make that good.
+        self._earlier_failed = False
+
+    async def do(self, stop: Stop) -> None:
+        for path in self._left_in_doubt():
+            await self._work(path).do(stop)
+        unfinished = self._unfinished()
+        if unfinished is not None and not await self._goes_on_after(unfinished, stop):
+            return
+        self._last = self._listing
+        await self._listing.do(stop)
+        planned = self._listing.result(stop)
+        if not planned.exit_code:
+            await self._work(Path(planned.document["checkpoint"])).do(stop)
+
+    async def _goes_on_after(self, path: Path, stop: Stop) -> bool:
+        self._setting.tell(f"First finishing the run {path.stem}.")
+        work = self._work(path)
+        await work.do(stop)
+        code = work.result(stop).exit_code
+        self._earlier_failed = code == ExitCode.SOME_FAILED
+        return code in {ExitCode.DONE, ExitCode.SOME_FAILED} and not self._listing.is_to_fill(path)
+
+    def _work(self, path: Path) -> Work:
+        """An apply of that journal, which stays open, and held, until the night is over."""
+        journal = self._journals.enter_context(Journal.open(path))
+        self._journals.enter_context(lock_checkpoint(path))
+        work = self._last = Work(self._setting, journal, self._window, verb="run")
+        return work
+
+    def result(self, stop: Stop) -> Result:
+        result = self._last.result(stop)
+        if result.exit_code == ExitCode.DONE and self._earlier_failed:
+            result.exit_code = int(ExitCode.SOME_FAILED)
+            result.document["exit"] = result.exit_code
+            result.message = "Some of the run that was finished first failed. See: b24-cleanup runs"
+        return result
+
+    def _unfinished(self) -> Path | None:
+        """The newest run of this portal and these rules whose apply began, did not end, and is not too old."""
+        return next((path for path, journal in self._begun() if self._is_of_these_rules(journal)), None)
+
+    def _left_in_doubt(self) -> list[Path]:
+        """Runs of this portal that are not resumed any more, with entries whose answers never came."""
+        return [
+            path
+            for path, journal in self._begun()
+            if State.SENT in journal.state_counts() and not self._is_of_these_rules(journal)
+        ]
+
+    def _begun(self) -> Iterator[tuple[Path, Journal]]:
+        """Runs of this portal whose apply began and did not end, the newest first."""
+        for path in reversed(self._setting.state.runs().values()):
+            try:
+                with Journal.open(path, readonly=True) as journal:
+                    ours = journal.head().portal == self._setting.webhook.portal
+                    if ours and journal.first_applied() and journal.state() != "finished":
+                        yield path, journal
+            except UsageError as error:
+                _log.warning("run.checkpoint_unreadable", checkpoint=str(path), error=str(error))
+
+    def _is_of_these_rules(self, journal: Journal) -> bool:
+        head = journal.head()
+        young = not guards.too_old(datetime.fromisoformat(head.created), clock())
+        return young and head.rules_digest == self._rules.digest
