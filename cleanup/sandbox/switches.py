@@ -134,7 +134,9 @@ def _plain(value: Any) -> Any:
         return {**value.answer(), "status": value.status}
     if isinstance(value, set):
         return sorted(value)
-    return [asdict(event) for event in value] if value and isinstance(value, list) else value
+    if isinstance(value, list):
+        return [asdict(event) for event in value]
+    return list(value) if isinstance(value, tuple) else value
 
 
 _READERS: Mapping[str, Any] = {

@@ -136,7 +136,20 @@ async def test_switches_can_be_changed_over_http(portal: Opener) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"nonsense": 1}, {"rates": {"no_such": 0.5}}, {"administrator": "no"}, {"scopes": "bizproc"}, {"rates": 5}, [], 5],
+    [
+        {"nonsense": 1},
+        {"rates": {"no_such": 0.5}},
+        {"administrator": "no"},
+        {"scopes": "bizproc"},
+        {"rates": 5},
+        {"life": {"flies": 1}},
+        {"refusal": {"error": "x"}},
+        {"later": [{"kills": 1, "change": {"nonsense": 1}}]},
+        {"later": [{"kills": 1}]},
+        {"parents": ["x"]},
+        [],
+        5,
+    ],
     ids=str,
 )
 async def test_senseless_switches_are_refused_and_change_nothing(portal: Opener, body: object) -> None:
@@ -146,6 +159,12 @@ async def test_senseless_switches_are_refused_and_change_nothing(portal: Opener,
     status, answer = await change(caller, changes)
     assert (status, list(answer)) == (400, ["error"])
     assert caller.sandbox.faults.to_json() == before
+
+
+async def test_everything_that_is_shown_can_be_sent_back(portal: Opener) -> None:
+    caller = await portal(later=({"kills": 5, "change": {"webhook": False}},), families=2, life={"ends": 0.1}, crash=1)
+    before = caller.sandbox.faults.to_json()
+    assert await change(caller, before) == (200, before)
 
 
 @pytest.mark.parametrize(
