@@ -125,7 +125,8 @@ async def test_a_portal_renamed_to_another_name_of_this_host_answers_there(porta
 
 
 def test_another_client_takes_its_part_of_the_bucket() -> None:
-    moments = sorted(Random(1).uniform(100, 200) for _ in range(400))
+    random = Random(1)
+    moments = sorted(random.uniform(100, 200) for _ in range(400))
     counts = []
     for others in (0.0, 2.0, 20.0):
         bucket = Bucket(10, 2.0)
