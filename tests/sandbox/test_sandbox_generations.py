@@ -55,13 +55,6 @@ async def test_a_negative_start_is_an_sql_error_in_the_oldest(portal: Opener, me
     assert (await caller.batch({"a": f"{method}?start=-1"}))["result_error"] == {"a": error}
 
 
-@LATER
-@pytest.mark.parametrize("method", [INSTANCES, TEMPLATES])
-async def test_a_negative_start_skips_the_count_later(portal: Opener, generation: str, method: str) -> None:
-    answer = await (await portal(generation=generation)).answer(method, {"start": -1})
-    assert (len(answer["result"]), answer["total"], "next" in answer) == (50, 0, False)
-
-
 @pytest.mark.parametrize(("generation", "counts"), [("G1", (0, 2)), ("G2", (1, 1)), ("G3", (1, 1))])
 async def test_an_iso_start_is_misread_by_the_oldest(portal: Opener, generation: str, counts: tuple[int, int]) -> None:
     caller = await portal(generation=generation, instances=0)
@@ -146,15 +139,6 @@ async def test_the_profile_has_the_zones_offset_in_the_oldest(portal: Opener, ge
     assert (await caller.result("profile")).get("TIME_ZONE_OFFSET") == (7200 if generation == "G1" else None)
 
 
-@EVERY
-async def test_the_owners_zone_moves_date_filters_everywhere(portal: Opener, generation: str) -> None:
-    caller = await portal(generation=generation, instances=0, utc_offset=3.0, user_offset=6.0)
-    caller.sandbox.world.put(row(1, modified=1_726_223_101))
-    shown = "2024-09-13T13:25:02+03:00"
-    assert await found(caller, **{"<MODIFIED": shown}) == 0
-    assert await found(caller, **{"<MODIFIED": shown.replace("T13", "T16")}) == 1
-
-
 @OLDER
 @pytest.mark.parametrize("method", [KILL, TERMINATE])
 async def test_one_that_was_executing_comes_back_as_a_zombie(portal: Opener, generation: str, method: str) -> None:
@@ -175,13 +159,6 @@ async def test_one_that_was_executing_comes_back_as_a_zombie(portal: Opener, gen
         }
     ]
     assert list(caller.sandbox.ledger.zombies) == [row(1).id]
-
-
-async def test_the_newest_brings_nothing_back(portal: Opener) -> None:
-    caller = await portal(instances=0)
-    caller.sandbox.world.put(row(1, owned_until=4_000_000_000))
-    await caller.kill(row(1).id)
-    assert await caller.ids({}) == []
 
 
 @EVERY
