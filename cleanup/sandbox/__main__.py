@@ -15,7 +15,15 @@ _DESCRIPTION = "A simulated Bitrix24 portal on 127.0.0.1, until it is interrupte
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve until a signal; the exit code."""
+    """Serve until a signal; the exit code. A wrong command line is told on stderr, and is 2."""
+    try:
+        _main(argv)
+    except SystemExit as stopped:  # argparse has said why
+        return stopped.code if isinstance(stopped.code, int) else 1
+    return 0
+
+
+def _main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="b24-cleanup sandbox", description=_DESCRIPTION)
     add_arguments(parser)
     namespace = parser.parse_args(argv)
@@ -23,7 +31,6 @@ def main(argv: Sequence[str]) -> int:
         run(settings_from(namespace), _announce)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    return 0
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:

@@ -49,7 +49,12 @@ Trouble = Fault | Refusal
 
 def trouble(name: str) -> Trouble:
     """Raises ValueError for a name that there is not."""
-    return Refusal(name) if name in set(Refusal) else Fault(name)
+    if name not in _TROUBLES:
+        raise ValueError(f"{name!r} is not a valid trouble; there are {', '.join(_TROUBLES)}")
+    return _TROUBLES[name]
+
+
+_TROUBLES: dict[str, Trouble] = {one.value: one for one in (*Fault, *Refusal)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

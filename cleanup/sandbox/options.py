@@ -23,7 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for flag, name, shown in _SWITCHES:
         parser.add_argument(flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=shown)
     for flag, read, metavar, shown in _REPEATED:
-        parser.add_argument(flag, type=read, action="append", default=[], metavar=metavar, help=f"{shown}; repeatable")
+        parser.add_argument(
+            flag, type=_explained(read), action="append", default=[], metavar=metavar, help=f"{shown}; repeatable"
+        )
+
+
+def _explained(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same, with its own words for a value that makes no sense instead of argparse's."""
+
+    def explain(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return explain
 
 
 def settings_from(namespace: argparse.Namespace) -> Settings:
@@ -106,7 +120,7 @@ _OPTIONS = (
     _Option("port", int, "N", "port on 127.0.0.1, 0 for any"),
     _Option("user", int, "ID", "the webhook's owner"),
     _Option("secret", str, "TEXT", "the webhook's secret"),
-    _Option("generation", Generation, "G3", "generation of the portal's core"),
+    _Option("generation", Generation, "|".join(Generation), "generation of the portal's core"),
     _Option("language", str, "ru|en", "language of error texts"),
     _Option("utc_offset", float, "HOURS", "the server's zone"),
     _Option("user_offset", float, "HOURS", "the owner's zone, when it is another one"),

@@ -5,7 +5,7 @@ import json
 import pytest
 from sandbox_client import Caller, Opener, row
 
-from cleanup.sandbox import Generation
+from cleanup.sandbox import Generation, Template
 from cleanup.sandbox.generations import TRAITS
 
 INSTANCES = "bizproc.workflow.instances"
@@ -167,3 +167,15 @@ async def test_one_that_hangs_does_not_come_back(portal: Opener, generation: str
     caller.sandbox.world.put(row(1, owned_until=1_726_223_401))
     await caller.kill(row(1).id)
     assert await caller.ids({}) == []
+
+
+@pytest.mark.parametrize(("generation", "listed"), [("G1", ["900"]), ("G2", []), ("G3", [])])
+async def test_the_oldest_hides_robots_templates_only_and_lists_scripts(
+    portal: Opener, generation: str, listed: list[str]
+) -> None:
+    caller = await portal(generation=generation)
+    for place, auto_execute in enumerate((32, 8)):
+        made = Template(900 + place, "crm", "CCrmDocumentLead", "LEAD", auto_execute, "odd", 1, 1, "")
+        caller.sandbox.world.templates += (made,)
+    found = await caller.result(TEMPLATES, {"FILTER": {"NAME": "odd"}})
+    assert [item["ID"] for item in found] == listed
