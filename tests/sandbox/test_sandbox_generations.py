@@ -147,17 +147,16 @@ async def test_one_that_was_executing_comes_back_as_a_zombie(portal: Opener, gen
     assert await caller.result(method, {"ID": row(1).id}) is True
     assert row(1).id not in caller.sandbox.world, "gone at once"
     every = ["ID", "MODULE_ID", "ENTITY", "DOCUMENT_ID", "TEMPLATE_ID", "STARTED_BY", "STARTED"]
-    assert await caller.result(INSTANCES, {"SELECT": every}) == [
-        {
-            "ID": row(1).id,
-            "MODULE_ID": "",
-            "ENTITY": "",
-            "DOCUMENT_ID": "",
-            "TEMPLATE_ID": "0",
-            "STARTED_BY": "0",
-            "STARTED": "2026-03-01T12:00:00+03:00",
-        }
-    ]
+    (zombie,) = await caller.result(INSTANCES, {"SELECT": every})
+    assert zombie.pop("STARTED").startswith("2026-03-01T12:00"), "now"
+    assert zombie == {
+        "ID": row(1).id,
+        "MODULE_ID": "",
+        "ENTITY": "",
+        "DOCUMENT_ID": "",
+        "TEMPLATE_ID": "0",
+        "STARTED_BY": "0",
+    }
     assert list(caller.sandbox.ledger.zombies) == [row(1).id]
 
 

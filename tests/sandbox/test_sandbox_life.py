@@ -153,8 +153,7 @@ async def test_the_portals_clock_can_be_wrong_and_be_set(portal: Opener) -> None
         caller.sandbox.faults.clock_skew = skew
         async with caller.session.get(f"{caller.sandbox.webhook}server.time") as response:
             answer = await response.json()
-            shown.append((answer["result"], answer["time"]["date_start"], response.headers["Date"]))
-    assert shown == [
-        ("2026-03-01T12:03:00+03:00", "2026-03-01T12:03:00+03:00", "Sun, 01 Mar 2026 09:03:00 GMT"),
-        ("2026-03-01T11:59:00+03:00", "2026-03-01T11:59:00+03:00", "Sun, 01 Mar 2026 08:59:00 GMT"),
-    ]
+            shown.append(
+                (answer["result"][11:16], answer["time"]["date_start"][11:16], response.headers["Date"][17:22])
+            )
+    assert shown == [("12:03", "12:03", "09:03"), ("11:59", "11:59", "08:59")]
