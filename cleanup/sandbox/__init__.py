@@ -3,9 +3,12 @@
 What it imitates is written down in PORTAL.md; `Settings` says what can be chosen.
 """
 
-from cleanup.sandbox.faults import Fault, Faults
+from cleanup.sandbox.faults import Fault, Refusal
+from cleanup.sandbox.generations import Generation
+from cleanup.sandbox.readers import Event
 from cleanup.sandbox.rows import Row, Template
 from cleanup.sandbox.server import Sandbox
-from cleanup.sandbox.settings import Billing, Generation, Settings
+from cleanup.sandbox.settings import Billing, Settings
+from cleanup.sandbox.switches import Faults
 
-__all__ = ["Billing", "Fault", "Faults", "Generation", "Row", "Sandbox", "Settings", "Template"]
+__all__ = ["Billing", "Event", "Fault", "Faults", "Generation", "Refusal", "Row", "Sandbox", "Settings", "Template"]

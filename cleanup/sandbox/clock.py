@@ -2,19 +2,24 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 
 class Clock:
-    """Ticks like the real one; `monotonic` is for measuring, `time` is what the portal believes."""
+    """Ticks like the real one; `monotonic` is for measuring, `time` is what the portal believes.
 
-    def __init__(self, start: datetime | None) -> None:
+    `skew` tells by how many seconds it is ahead just now.
+    """
+
+    def __init__(self, start: datetime | None, skew: Callable[[], float]) -> None:
         began = time.time() if start is None else start.timestamp()
         self._offset = began - time.monotonic()
+        self._skew = skew
 
     def time(self) -> float:
         """The portal's seconds since 1970."""
-        return self._offset + time.monotonic()
+        return self._offset + time.monotonic() + self._skew()
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -1,24 +1,31 @@
-"""What can go wrong while the sandbox runs: faults, drawn at random or ordered, and switches. All of it may change."""
+"""How single requests go wrong, and what a fault that was drawn does to the request that it befalls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Any
-
-from cleanup.sandbox.settings import Settings
 
 
 class Fault(StrEnum):
-    """How a request fails although nothing is wrong with it (PORTAL.md 4)."""
+    """How a request fails although nothing is wrong with it (PORTAL.md 4). Its answer is lost, late or in pieces."""
 
     DROP_BEFORE = "drop_before"
     BAD_GATEWAY = "bad_gateway"
     UNAVAILABLE = "unavailable"
     DROP_AFTER = "drop_after"
+    BAD_GATEWAY_AFTER = "bad_gateway_after"
     TIMEOUT_AFTER = "timeout_after"
+    #: 504, as at the time limit, and 500 without a body: both after a part of the work.
+    CUT = "cut"
+    EMPTY_500 = "empty_500"
     TRUNCATED = "truncated"
     EMPTY = "empty"
     HTML = "html"
+    #: The body comes in drops.
+    SLOW_BODY = "slow_body"
+    #: Some commands of a batch are in none of its maps: executed all the same, or skipped.
+    MISSING_KEYS = "missing_keys"
+    SKIPPED_COMMANDS = "skipped_commands"
 
     @property
     def before(self) -> bool:
@@ -26,110 +33,63 @@ class Fault(StrEnum):
         return self in {Fault.DROP_BEFORE, Fault.BAD_GATEWAY, Fault.UNAVAILABLE}
 
 
-class Faults:
-    """The faults and switches of a running sandbox."""
+class Refusal(StrEnum):
+    """How the portal refuses out of the blue (PORTAL.md 4). Nothing of what was refused is executed."""
 
-    def __init__(self, settings: Settings) -> None:
-        #: The chance of each fault, for every request of the portal's methods.
-        self.rates: dict[Fault, float] = {Fault(name): rate for name, rate in settings.faults.items()}
-        #: How many of the next requests that contain kills or terminates fail so; they go before the rates.
-        self.next_kills: dict[Fault, int] = {}
-        self._random = Random(settings.fault_seed)
-        #: False: wrong, disabled or expired webhook.
-        self.webhook = True
-        self.administrator = settings.administrator
-        self.scopes: tuple[str, ...] = settings.scopes
-        #: False: the plan has no business processes.
-        self.bizproc = settings.bizproc
-        #: The portal's block because of overload; the sources do not agree about its status (PORTAL.md 4).
-        self.overload = False
-        self.overload_status = 503
-        #: The base URL that the portal moved to, as with a rename.
-        self.redirect: str | None = None
-        #: Instances whose kill is refused with an error, and whose kill breaks the request.
-        self.poison: set[str] = set()
-        self.crash: set[str] = set()
-
-    def draw(self, *, kills: bool) -> Fault | None:
-        """The fault of one request. Every rate is drawn for, so that the sequence depends on the seed alone."""
-        if kills:
-            for fault, left in self.next_kills.items():
-                if left > 0:
-                    self.next_kills[fault] = left - 1
-                    return Fault(fault)
-        drawn = [fault for fault, rate in self.rates.items() if self._random.random() < rate]
-        return Fault(drawn[0]) if drawn else None
-
-    def change(self, changes: object) -> None:
-        """Set what the map names, all or nothing. Raises ValueError for names and values that make no sense."""
-        if not isinstance(changes, dict):
-            raise ValueError("a map of switches is needed")  # noqa: TRY004 - it comes from a request's body
-        checked = [(name, self._checked(name, value)) for name, value in changes.items()]
-        for name, value in checked:
-            if name == "seed":
-                self._random.seed(value)
-            else:
-                setattr(self, name, value)
-
-    def _checked(self, name: str, value: Any) -> Any:
-        if name not in _READERS:
-            raise ValueError(f"unknown switch {name!r}; there are {', '.join(sorted(_READERS))}")
-        try:
-            return _READERS[name](value)
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"{name}: {error}") from error
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "rates": dict(self.rates),
-            "next_kills": dict(self.next_kills),
-            "webhook": self.webhook,
-            "administrator": self.administrator,
-            "scopes": list(self.scopes),
-            "bizproc": self.bizproc,
-            "overload": self.overload,
-            "overload_status": self.overload_status,
-            "redirect": self.redirect,
-            "poison": sorted(self.poison),
-            "crash": sorted(self.crash),
-        }
+    #: 503: other clients behind the same address have filled the bucket.
+    QUERY_LIMIT = "query_limit"
+    #: 429 for the whole request, and in a batch from one of the sub-calls on.
+    OPERATION_LIMIT = "operation_limit"
+    OPERATION_LIMIT_CALLS = "operation_limit_calls"
+    OVERLOAD = "overload"
 
 
-def _rates(value: Mapping[str, float]) -> dict[Fault, float]:
-    return {Fault(name): float(rate) for name, rate in value.items()}
+Trouble = Fault | Refusal
 
 
-def _counts(value: Mapping[str, int]) -> dict[Fault, int]:
-    return {Fault(name): int(count) for name, count in value.items()}
+def trouble(name: str) -> Trouble:
+    """Raises ValueError for a name that there is not."""
+    if name not in _TROUBLES:
+        raise ValueError(f"{name!r} is not a valid trouble; there are {', '.join(_TROUBLES)}")
+    return _TROUBLES[name]
 
 
-def _switch(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("true or false is needed")
-    return value
+_TROUBLES: dict[str, Trouble] = {one.value: one for one in (*Fault, *Refusal)}
 
 
-def _texts(value: Iterable[str]) -> list[str]:
-    if isinstance(value, str):
-        raise TypeError("a list is needed")
-    return [str(item) for item in value]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mishap:
+    """What befalls one request. Commands are counted from 0; a single call is the only command of its request."""
+
+    trouble: Trouble | None = None
+    #: The command at which the request ends without an answer of its own. None: it comes to its end.
+    stops_at: int | None = None
+    #: The command from which on the load limiter refuses.
+    limited_from: int | None = None
+    unanswered: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
 
 
-def _address(value: object) -> str | None:
-    return None if value is None else str(value)
+NOTHING = Mishap()
 
 
-_READERS: Mapping[str, Any] = {
-    "rates": _rates,
-    "next_kills": _counts,
-    "seed": int,
-    "webhook": _switch,
-    "administrator": _switch,
-    "scopes": lambda value: tuple(_texts(value)),
-    "bizproc": _switch,
-    "overload": _switch,
-    "overload_status": int,
-    "redirect": _address,
-    "poison": lambda value: set(_texts(value)),
-    "crash": lambda value: set(_texts(value)),
+def mishap(drawn: Trouble, commands: int, random: Random) -> Mishap:
+    """The details of a trouble, from the given dice."""
+    make = _DETAILS.get(drawn)
+    return make(commands, random) if make else Mishap(trouble=drawn)
+
+
+def _some(commands: int, random: Random) -> frozenset[int]:
+    """About a quarter of the commands, at least one."""
+    return frozenset(random.sample(range(commands), -(-commands // 4)))
+
+
+_DETAILS: dict[Trouble, Callable[[int, Random], Mishap]] = {
+    Fault.CUT: lambda count, random: Mishap(trouble=Fault.CUT, stops_at=random.randrange(count)),
+    Fault.EMPTY_500: lambda count, random: Mishap(trouble=Fault.EMPTY_500, stops_at=random.randrange(count)),
+    Fault.MISSING_KEYS: lambda count, random: Mishap(trouble=Fault.MISSING_KEYS, unanswered=_some(count, random)),
+    Fault.SKIPPED_COMMANDS: lambda count, random: Mishap(trouble=Fault.SKIPPED_COMMANDS, skipped=_some(count, random)),
+    Refusal.OPERATION_LIMIT_CALLS: lambda count, random: Mishap(
+        trouble=Refusal.OPERATION_LIMIT_CALLS, limited_from=random.randrange(count)
+    ),
 }

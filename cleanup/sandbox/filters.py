@@ -9,15 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cleanup.sandbox.generations import Grammar
 from cleanup.sandbox.like import Matcher, is_plain, like
 from cleanup.sandbox.php import Value, to_int, to_text
 from cleanup.sandbox.rows import Column, Columns, Kind
 
 Test = Callable[[Any], bool]
-#: Reads a date filter's text: seconds since 1970, or None when it is empty or unreadable.
-ReadDate = Callable[[str], int | None]
+#: Reads a date filter's field and text: seconds since 1970, or None when it is empty or unreadable.
+ReadDate = Callable[[str, str], int | None]
+#: What a switch takes for no.
+_OFF = {"", "0", "N", "FALSE"}
 
-#: PORTAL.md 3.2, G3. Everything else (`@`, `%`, `~`, `><`, LOGIC) fails to match and is dropped.
+#: Everything else (`@`, `%`, `~`, `><`, LOGIC) fails to match and is dropped in every generation (PORTAL.md 3.2).
 _KEY = re.compile(r"(?P<operation><=|>=|!=|<|>|=|!|)(?P<name>[A-Za-z_]+)")
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
@@ -40,20 +43,30 @@ class Filter:
         return True
 
 
-def compile_filter(conditions: Value, columns: Columns, read_date: ReadDate) -> Filter:
+def compile_filter(conditions: Value, columns: Columns, grammar: Grammar, read_date: ReadDate) -> Filter:
     compiled = Filter()
-    if not isinstance(conditions, dict):
-        return compiled
-    for key, value in conditions.items():
-        match = _KEY.fullmatch(key)
-        column = columns.get(match["name"].upper()) if match else None
-        if match is None or column is None or column.kind is Kind.ARRAY:
+    for key, value in conditions.items() if isinstance(conditions, dict) else ():
+        operation, name = _key(key, grammar)
+        column = columns.get(name)
+        if column is None or column.kind is Kind.ARRAY:
             continue
         values = _values(value)
-        compiled.tests.append((column.place, _test(column, match["operation"], values, read_date)))
-        if match["name"].upper() == "ID" and column.kind is Kind.TEXT:
-            _narrow(compiled, match["operation"], values)
+        likened = operation if grammar.bare_is_like else _EXACT.get(operation, operation)
+        compiled.tests.append((column.place, _test(name, column, likened, values, read_date)))
+        if name == "ID" and column.kind is Kind.TEXT:
+            _narrow(compiled, operation, values)
     return compiled
+
+
+def _key(key: str, grammar: Grammar) -> tuple[str, str]:
+    """Operation and field of a key; no field where it does not fit."""
+    match = _KEY.fullmatch(key)
+    if match is None or match["operation"] not in grammar.operations:
+        return "", ""
+    return match["operation"], match["name"].upper() if grammar.any_case else match["name"]
+
+
+_EXACT = {"": "=", "!": "!="}
 
 
 def _values(value: Value) -> list[str]:
@@ -73,11 +86,13 @@ def _narrow(compiled: Filter, operation: str, values: list[str]) -> None:
         compiled.ids = set(folded) if compiled.ids is None else compiled.ids & set(folded)
 
 
-def _test(column: Column, operation: str, values: list[str], read_date: ReadDate) -> Test:
+def _test(name: str, column: Column, operation: str, values: list[str], read_date: ReadDate) -> Test:
     if not values:
         return _never
     if column.kind is Kind.DATE:
-        return _date_test(operation, [read_date(value) for value in values])
+        return _date_test(operation, [read_date(name, value) for value in values])
+    if column.kind is Kind.SWITCH:
+        return _number_test(operation, [value.upper() not in _OFF for value in values])
     if column.kind is Kind.NUMBER:
         return _number_test(operation, [to_int(value) for value in values])
     return _text_test(operation, values)
@@ -110,7 +125,7 @@ def _text_matcher(value: str, *, exact: bool) -> Matcher:
     return like(value)
 
 
-def _number_test(operation: str, values: list[int]) -> Test:
+def _number_test(operation: str, values: Sequence[int]) -> Test:
     if compare := _COMPARISONS.get(operation):
         bound = values[0]
         return lambda number: number is not None and compare(number, bound)

@@ -1,47 +1,30 @@
-"""The way of one request from the socket to a worker and back: the bucket, the faults, the queue, the cut."""
+"""The way of one request from the socket to a worker and back: the bucket, the troubles, the queue, the cut."""
 
 import asyncio
-from email.utils import formatdate
-from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from cleanup.sandbox.answers import PAGES, Answer, page, refused, send, spoiled
 from cleanup.sandbox.bucket import Bucket
+from cleanup.sandbox.endings import any_endings, commands
 from cleanup.sandbox.errors import Crashed, Cut, RestError
-from cleanup.sandbox.faults import Fault
-from cleanup.sandbox.methods import contains_endings
-from cleanup.sandbox.php import Parameters, parse_pairs, parse_text, read_json, write_json
+from cleanup.sandbox.faults import Fault, Mishap, Refusal
+from cleanup.sandbox.oauth import Tokens
+from cleanup.sandbox.php import Parameters, parse_pairs, parse_text, read_json, to_text, write_json
 from cleanup.sandbox.portal import Call, Portal
 from cleanup.sandbox.script import Script
 
-
-class Answer(NamedTuple):
-    """What goes back, and under which name the ledger counts it. A body of None: the connection is dropped."""
-
-    outcome: str
-    status: int
-    body: bytes | None
-    html: bool = False
-
-
-def _page(title: str) -> bytes:
-    return f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n".encode()
-
-
-_PAGES = {
-    Fault.BAD_GATEWAY: (502, _page("502 Bad Gateway")),
-    Fault.UNAVAILABLE: (503, _page("503 Service Temporarily Unavailable")),
-    Fault.TIMEOUT_AFTER: (504, _page("504 Gateway Time-out")),
-    Fault.HTML: (200, _page("Bitrix24")),
-}
+_OPERATION_LIMIT = RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+_QUERY_LIMIT = RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
 
 
 class Front:
-    """Handles `/rest/{user}/{secret}/{method}`."""
+    """Handles `/rest/{user}/{secret}/{method}`, and `/rest/{method}` with an application's token."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, tokens: Tokens) -> None:
         settings = portal.settings
-        self._portal = portal
+        self._portal, self._tokens = portal, tokens
         self._bucket = Bucket(settings.bucket_size, settings.bucket_outflow)
         self._workers = asyncio.Semaphore(settings.workers)
 
@@ -53,84 +36,102 @@ class Front:
         finally:
             ledger.in_flight -= 1
         ledger.outcomes[answer.outcome] += 1
-        return self._send(request, answer)
+        faults = self._portal.faults
+        return await send(request, answer, now=self._portal.clock.time(), slow_seconds=faults.slow_seconds)
 
     async def _answer(self, request: web.Request) -> Answer:
         """In the order of the real thing: what the front end decides, then who asks, then what is asked."""
-        if self._portal.faults.redirect is not None:
-            return Answer("redirect", 302, b"")
-        if not self._bucket.admit(self._portal.clock.monotonic()):
-            return _refused("query_limit", RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503))
-        parameters = await _parameters(request)
+        portal = self._portal
+        portal.reached()
+        if location := _moved(request, portal.faults.redirect):
+            return Answer("redirect", 302, b"", location=location)
+        if not self._bucket.admit(portal.clock.monotonic(), others=portal.faults.neighbour):
+            return refused("query_limit", _QUERY_LIMIT)
+        parameters = await read_parameters(request)
         try:
-            self._authorize(request)
+            self._authorize(request, parameters)
         except RestError as error:
-            return _refused("refused", error)
+            return refused("refused", error)
         method = request.match_info["method"].lower().removesuffix(".json")
         return await self._work(method, parameters)
 
-    def _authorize(self, request: web.Request) -> None:
-        settings, faults = self._portal.settings, self._portal.faults
-        owner = (request.match_info["user"], request.match_info["secret"])
-        if not faults.webhook or owner != (str(settings.user), settings.secret):
-            raise RestError("INVALID_CREDENTIALS", "Invalid request credentials", 401)
+    def _authorize(self, request: web.Request, parameters: Parameters) -> None:
+        faults = self._portal.faults
+        if "secret" in request.match_info:
+            self._check_webhook(request.match_info["user"], request.match_info["secret"])
+        else:
+            self._tokens.check(_token(request, parameters), self._portal.clock.time())
+        if faults.refusal is not None:
+            raise faults.refusal
         if faults.overload:
-            raise RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload.", faults.overload_status)
+            raise self._overload()
+
+    def _check_webhook(self, user: str, secret: str) -> None:
+        settings = self._portal.settings
+        if not self._portal.faults.webhook or (user, secret) != (str(settings.user), settings.secret):
+            raise RestError("INVALID_CREDENTIALS", "Invalid request credentials", 401)
+
+    def _overload(self) -> RestError:
+        status = self._portal.faults.overload_status
+        return RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload.", status)
 
     async def _work(self, method: str, parameters: Parameters) -> Answer:
-        fault = self._portal.faults.draw(kills=contains_endings(method, parameters))
+        asked = commands(method, parameters)
+        mishap = self._portal.faults.draw(kills=any_endings(asked), commands=len(asked))
+        if isinstance(mishap.trouble, Refusal) and mishap.limited_from is None:
+            return self._refuse(mishap.trouble)
+        fault = mishap.trouble if isinstance(mishap.trouble, Fault) else None
         if fault is not None and fault.before:
-            return _spoiled(fault, None)
+            return spoiled(fault, None)
+        self._portal.life.before_request()
         await asyncio.sleep(self._portal.settings.latency)
         async with self._workers:
-            answer = await self._run(method, parameters)
-        return answer if fault is None else _spoiled(fault, answer.body)
+            answer = await self._run(method, parameters, mishap)
+        return answer if fault is None else spoiled(fault, answer)
 
-    async def _run(self, method: str, parameters: Parameters) -> Answer:
+    def _refuse(self, refusal: Refusal) -> Answer:
+        if refusal is Refusal.OVERLOAD:
+            return refused("overload", self._overload())
+        return refused(refusal, _QUERY_LIMIT if refusal is Refusal.QUERY_LIMIT else _OPERATION_LIMIT)
+
+    async def _run(self, method: str, parameters: Parameters, mishap: Mishap) -> Answer:
         """In a worker. Whatever happens, what was spent is billed."""
         portal, ledger = self._portal, self._portal.ledger
-        script = Script(portal.clock, portal.settings.cut_seconds)
+        script = Script(portal.clock, portal.settings.cut_seconds, mishap)
         ledger.started()
         try:
             answer = await portal.answer(Call(method, parameters, script, inside_batch=False))
             return Answer("answered", 200, write_json(answer))
         except RestError as error:
-            return _refused("operation_limit" if error.code == "OPERATION_TIME_LIMIT" else "error", error)
+            return refused("operation_limit" if error.code == "OPERATION_TIME_LIMIT" else "error", error)
         except Cut:
-            return Answer("cut", *_PAGES[Fault.TIMEOUT_AFTER], html=True)
+            return Answer("cut", *PAGES[Fault.CUT], html=True)
         except Crashed:
-            return Answer("crashed", 500, _page("500 Internal Server Error"), html=True)
+            return Answer("crashed", 500, page("500 Internal Server Error"), html=True)
         finally:
             ledger.running -= 1
             portal.limiter.store(script, portal.clock.time())
 
-    def _send(self, request: web.Request, answer: Answer) -> web.Response:
-        if answer.body is None and request.transport is not None:
-            request.transport.abort()
-        headers = {
-            "Content-Type": "text/html; charset=utf-8" if answer.html else "application/json; charset=utf-8",
-            "Date": formatdate(self._portal.clock.time(), usegmt=True),
-        }
-        if answer.status == web.HTTPFound.status_code:
-            headers["Location"] = f"{(self._portal.faults.redirect or '').rstrip('/')}{request.raw_path}"
-        return web.Response(status=answer.status, body=answer.body or b"", headers=headers)
+
+def _moved(request: web.Request, redirect: str | None) -> str | None:
+    """Where a renamed portal sends a request that came to its old name; None when it came to the new one."""
+    if redirect is None:
+        return None
+    base = redirect if "://" in redirect else f"http://{redirect}:{request.url.port}"
+    if urlsplit(base).netloc == request.host:
+        return None
+    return f"{base.rstrip('/')}{request.raw_path}"
 
 
-def _refused(outcome: str, error: RestError) -> Answer:
-    return Answer(outcome, error.status, write_json(error.answer()))
+def _token(request: web.Request, parameters: Parameters) -> str:
+    """From the header, which wins, or from the parameters (PORTAL.md 10)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token
+    return to_text(parameters.get("auth") or parameters.get("access_token"))
 
 
-def _spoiled(fault: Fault, body: bytes | None) -> Answer:
-    if fault in _PAGES:
-        return Answer(fault, *_PAGES[fault], html=True)
-    if fault is Fault.EMPTY:
-        return Answer(fault, 200, b"")
-    if fault is Fault.TRUNCATED and body is not None:
-        return Answer(fault, 200, body[: len(body) // 2])
-    return Answer(fault, 200, None)
-
-
-async def _parameters(request: web.Request) -> Parameters:
+async def read_parameters(request: web.Request) -> Parameters:
     """Query and body merged, the body over the query (PORTAL.md 3.1)."""
     return parse_text(request.raw_path.partition("?")[2]) | await _body(request)
 

@@ -12,16 +12,36 @@ class Ending(NamedTuple):
     at: float
 
 
+class Resumption(NamedTuple):
+    """What the end of a child did to the instance that waited for it."""
+
+    child: str
+    at: float
+
+
 class Ledger:
     def __init__(self) -> None:
-        #: By instance: the endings that had an effect, in order. More than one would mean that it came back.
+        #: By instance: the endings that had an effect, in order. More than one means that it came back in between.
         self.endings: defaultdict[str, list[Ending]] = defaultdict(list)
+        #: By instance and method: how often it was asked to end, with effect or without.
+        self.asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.kills_effective = 0
         #: Kills and terminates of instances that an earlier one had already ended.
         self.kills_repeated = 0
-        #: Those of instances that this ledger never saw ended: unknown, or gone by themselves.
+        #: Those of instances that this ledger never saw ended by a call: unknown, or gone by themselves.
         self.not_found = 0
         #: Those that a poison row refused.
         self.poisoned = 0
+        #: What the portal did of its own accord, by instance: ended, saved a step of, began to execute, started.
+        self.ended_by_itself: dict[str, float] = {}
+        self.changed: defaultdict[str, list[float]] = defaultdict(list)
+        self.locked: defaultdict[str, list[float]] = defaultdict(list)
+        self.appeared: dict[str, float] = {}
+        #: Instances that were ended by a call and then inserted again while they executed.
+        self.zombies: defaultdict[str, list[float]] = defaultdict(list)
+        #: Parents that came to their end, or went on, because a call ended their child.
+        self.ended_by_child: dict[str, Resumption] = {}
+        self.resumed: defaultdict[str, list[Resumption]] = defaultdict(list)
         #: Calls and sub-calls that were looked up, by method name.
         self.calls: Counter[str] = Counter()
         #: Requests by what became of them: answered, error, query_limit, operation_limit, cut, crashed, a fault's name…
@@ -39,15 +59,12 @@ class Ledger:
         return f"<Ledger {self.kills_effective} ended, {self.kills_repeated} repeated, {dict(self.outcomes)}>"
 
     @property
-    def kills_effective(self) -> int:
-        return sum(map(len, self.endings.values()))
-
-    @property
     def requests(self) -> int:
         return self.outcomes.total()
 
     def ended(self, instance: str, method: str, at: float) -> None:
         self.endings[instance].append(Ending(method, at))
+        self.kills_effective += 1
 
     def missing(self, instance: str) -> None:
         if instance in self.endings:
@@ -66,14 +83,27 @@ class Ledger:
     def to_json(self) -> dict[str, Any]:
         return {
             "endings": {key: [ending._asdict() for ending in endings] for key, endings in self.endings.items()},
+            "asked": self.asked,
             "kills_effective": self.kills_effective,
             "kills_repeated": self.kills_repeated,
             "not_found": self.not_found,
             "poisoned": self.poisoned,
-            "calls": dict(self.calls),
+            **self._of_its_own_accord(),
+            "calls": self.calls,
             "requests": {"total": self.requests, **self.outcomes},
             "operation_limit_subcalls": self.operation_limit_subcalls,
             "bans": self.bans,
             "max_concurrent": self.max_concurrent,
             "max_in_flight": self.max_in_flight,
+        }
+
+    def _of_its_own_accord(self) -> dict[str, Any]:
+        return {
+            "ended_by_itself": self.ended_by_itself,
+            "changed": self.changed,
+            "locked": self.locked,
+            "appeared": self.appeared,
+            "zombies": self.zombies,
+            "ended_by_child": {key: resumption._asdict() for key, resumption in self.ended_by_child.items()},
+            "resumed": {key: [one._asdict() for one in resumptions] for key, resumptions in self.resumed.items()},
         }

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from cleanup.sandbox.dates import Zone
 from cleanup.sandbox.filters import Filter, ReadDate, compile_filter
+from cleanup.sandbox.generations import Grammar
 from cleanup.sandbox.php import Parameters, Value, to_text
 from cleanup.sandbox.rows import Column, Columns, Kind, printer
 
@@ -29,12 +30,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What the two list methods differ in."""
+    """What the list methods differ in."""
 
     columns: Columns
     default_select: tuple[str, ...]
     default_order: tuple[str, bool]
     source: Source
+    grammar: Grammar
+    #: Columns that are shown even where they were not selected.
+    always: tuple[str, ...] = ()
+    #: Whether a select item that is no scalar is an error; otherwise it is an unknown name.
+    checks_select: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +53,29 @@ class Page:
 
 def list_page(table: Table, query: Parameters, *, start: int, read_date: ReadDate, zone: Zone, random: Random) -> Page:
     """`query` has upper-case keys. A negative start means: do not count; `total` is then a meaningless 0."""
-    selected = _select(query.get("SELECT"), table)
-    order = _order(query.get("ORDER"), table)
-    conditions = compile_filter(query.get("FILTER"), table.columns, read_date)
-    found = _ordered(table, conditions, order, random)
+    show = printer(table.columns, _select(query.get("SELECT"), table), zone)
+    conditions = compile_filter(query.get("FILTER"), table.columns, table.grammar, read_date)
+    found = _ordered(table, conditions, _order(query.get("ORDER"), table), random)
     offset = max(0, start)
     total = _count(table, conditions) if start >= 0 else 0
-    show = printer(table.columns, selected, zone)
     rows = [show(row) for row in islice(found, offset, offset + PAGE)]
     following = start + len(rows)
     return Page(rows, total, following if following < total else None)
+
+
+def legacy_page(
+    table: Table, query: Parameters, *, start: int, read_date: ReadDate, zone: Zone, random: Random
+) -> Page:
+    """The older way: floored to a page; past the end it is the first page again (PORTAL.md 2)."""
+    show = printer(table.columns, _select(query.get("SELECT"), table), zone)
+    conditions = compile_filter(query.get("FILTER"), table.columns, table.grammar, read_date)
+    found = list(_ordered(table, conditions, _order(query.get("ORDER"), table), random))
+    if start < 0:
+        return Page(list(map(show, found[:PAGE])), 0, None)
+    offset = start // PAGE * PAGE
+    offset = offset if offset < len(found) else 0
+    following = offset + PAGE
+    return Page(list(map(show, found[offset:following])), len(found), following if following < len(found) else None)
 
 
 def _count(table: Table, conditions: Filter) -> int:
@@ -67,10 +86,10 @@ def _count(table: Table, conditions: Filter) -> int:
 
 def _select(wanted: Value, table: Table) -> list[str]:
     items = list(wanted.values()) if isinstance(wanted, dict) else []
-    if any(isinstance(item, dict) for item in items):
+    if table.checks_select and any(isinstance(item, dict) for item in items):
         raise SelectError
     known = [name for name in (to_text(item).upper() for item in items) if name in table.columns]
-    return known or list(table.default_select)
+    return [*(known or table.default_select), *table.always]
 
 
 def _order(wanted: Value, table: Table) -> list[tuple[str, bool]]:

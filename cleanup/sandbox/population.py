@@ -8,7 +8,7 @@ from random import Random
 from cleanup.sandbox.catalogue import DELETED, DOCUMENTS, Document, templates
 from cleanup.sandbox.rows import Row
 from cleanup.sandbox.settings import Choice
-from cleanup.sandbox.world import World
+from cleanup.sandbox.world import AUTOMATION, World
 
 _MINUTE, _DAY = 60, 86_400
 _OLDEST = 6 * 365 * _DAY
@@ -37,6 +37,24 @@ def make_rows(*, seed: int, count: int, now: int) -> Iterator[Row]:
         yield row
 
 
+def newborn(random: Random, now: int) -> Row:
+    """An instance that starts just now, of any listed template."""
+    document = random.choice(DOCUMENTS)
+    listed = [one for one in templates(0) if one.auto_execute < AUTOMATION and one[1:4] == _kind(document)]
+    instance = _id(random, now)
+    name = document.pattern.format(n=random.randrange(1, 99_999), workflow=instance)
+    kind = (document.module, document.entity, name)
+    return Row(instance, now, None, *kind, now, _starter(random), random.choice(listed).id)
+
+
+def families(count: float, ids: Sequence[str], random: Random) -> dict[str, str]:
+    """So many pairs, or such a share of all: by child, the older instance that waits for it."""
+    pairs = min(round(count if isinstance(count, int) else count * len(ids) / 2), len(ids) // 2)
+    members = random.sample(ids, 2 * pairs)
+    couples = (sorted(members[at : at + 2]) for at in range(0, 2 * pairs, 2))
+    return {child: parent for parent, child in couples}
+
+
 def choose(choice: Choice, ids: Sequence[str], random: Random) -> set[str]:
     """A number of ids, a share of them, or the given ones."""
     if isinstance(choice, int):
@@ -48,10 +66,14 @@ def choose(choice: Choice, ids: Sequence[str], random: Random) -> set[str]:
 
 def _ways(random: Random) -> tuple[list[Way], list[float]]:
     """Every way to start an instance: a template with its document, some of them deleted, with weights."""
-    place = {(document.module, document.entity, document.type): document for document in DOCUMENTS}
+    place = {_kind(document): document for document in DOCUMENTS}
     ways = [(template.id, place[template[1:4]]) for template in templates(0)]
     ways += list(zip(DELETED, DOCUMENTS, strict=True))
     return ways, [document.weight * random.paretovariate(1.2) for _, document in ways]
+
+
+def _kind(document: Document) -> tuple[str, str, str]:
+    return document.module, document.entity, document.type
 
 
 def _row(random: Random, template: int, document: Document, now: int) -> Row:

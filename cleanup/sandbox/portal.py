@@ -8,15 +8,19 @@ from typing import Any
 from cleanup.sandbox.clock import Clock
 from cleanup.sandbox.dates import Zone
 from cleanup.sandbox.errors import RestError
-from cleanup.sandbox.faults import Faults
+from cleanup.sandbox.generations import TRAITS, Generation
 from cleanup.sandbox.ledger import Ledger
+from cleanup.sandbox.life import Life
 from cleanup.sandbox.limiter import LoadLimiter
+from cleanup.sandbox.office import Office
 from cleanup.sandbox.php import Parameters, number, to_int
-from cleanup.sandbox.population import choose, make_world
+from cleanup.sandbox.population import choose, families, make_world
 from cleanup.sandbox.script import Key, Script
 from cleanup.sandbox.settings import Settings
+from cleanup.sandbox.switches import Faults
 
 WEBHOOK = "webhook"
+BIZPROC = frozenset({"bizproc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    #: The scope that a webhook needs for it. None: any will do.
-    scope: str | None
+    #: The scopes of which a webhook needs one for it. None: it needs none.
+    scopes: frozenset[str] | None
     run: Callable[["Portal", Call], Awaitable[Reply]]
 
 
@@ -53,11 +57,14 @@ class Portal:
 
     def __init__(self, settings: Settings, methods: Mapping[str, Method]) -> None:
         self.settings = settings
-        self.clock = Clock(settings.now)
+        self.traits = TRAITS[Generation(settings.generation)]
+        self.faults = Faults(settings)
+        self.clock = Clock(settings.now, lambda: self.faults.clock_skew)
         self.zone = Zone(round(settings.utc_offset * 3600))
         self.world = make_world(seed=settings.seed, count=settings.instances, now=int(self.clock.time()))
-        self.faults = Faults(settings)
         self.ledger = Ledger()
+        self.life = Life(self.world, self.ledger, self.faults, self.clock, self.traits, seed=settings.seed)
+        self.office = Office(self.world, self.ledger, owner=settings.user, seed=settings.seed)
         self.limiter = LoadLimiter(settings)
         self.random = Random(settings.seed)
         self._methods = methods
@@ -68,14 +75,22 @@ class Portal:
         self.faults.poison |= choose(self.settings.poison, ids, Random(f"poison {self.settings.seed}"))
         healthy = [instance for instance in ids if instance not in self.faults.poison]
         self.faults.crash |= choose(self.settings.crash, healthy, Random(f"crash {self.settings.seed}"))
+        healthy = [instance for instance in healthy if instance not in self.faults.crash]
+        self.faults.vanishing |= choose(self.settings.vanishing, healthy, Random(f"vanishing {self.settings.seed}"))
+        self.faults.parents |= families(self.settings.families, ids, Random(f"families {self.settings.seed}"))
 
     def method(self, name: str) -> Method | None:
         """The method of that name on this plan."""
         method = self._methods.get(name)
-        return None if method and method.scope == "bizproc" and not self.faults.bizproc else method
+        return None if method and method.scopes == BIZPROC and not self.faults.bizproc else method
 
     def allows(self, method: Method) -> bool:
-        return method.scope is None or method.scope in self.faults.scopes
+        return method.scopes is None or not method.scopes.isdisjoint(self.faults.scopes)
+
+    def reached(self) -> None:
+        """Lets the switches change that were to change by now."""
+        if self.faults.later:
+            self.faults.reached(requests=self.ledger.requests, kills=self.ledger.kills_effective)
 
     async def answer(self, call: Call) -> dict[str, Any]:
         """The envelope of a call that succeeded. Raises RestError for one that did not."""
@@ -101,7 +116,8 @@ class Portal:
         return method
 
     def _check_limit(self, key: Key, call: Call) -> None:
-        if not self.limiter.blocks(key, call.script, self.clock.time()):
+        granted = call.method == "batch" or call.script.next_command()
+        if granted and not self.limiter.blocks(key, call.script, self.clock.time()):
             return
         self.ledger.bans = self.limiter.bans
         if call.inside_batch:
@@ -118,14 +134,14 @@ class Portal:
         return answer
 
     def _time(self, began: float, key: Key, script: Script) -> dict[str, Any]:
-        """PORTAL.md 1: in G3 the start is an integer, so that the duration is up to 1 s too long."""
-        finish, start = self.clock.time(), int(began)
+        finish = self.clock.time()
+        start, processing = (int(began), int(finish - began)) if self.traits.whole_start else (began, finish - began)
         return {
-            "start": start,
+            "start": number(round(start, 6)),
             "finish": number(round(finish, 6)),
             "duration": number(round(finish - start, 6)),
-            "processing": int(finish - began),
-            "date_start": self.zone.iso(start),
+            "processing": number(round(processing, 6)),
+            "date_start": self.zone.iso(int(began)),
             "date_finish": self.zone.iso(int(finish)),
             **self.limiter.gauge(key, script, finish),
         }

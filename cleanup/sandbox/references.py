@@ -13,24 +13,30 @@ _STEP = re.compile(r"\[([^\[\]]+)\]")
 Maps = Mapping[str, dict[str, Any]]
 
 
-def resolve(parameters: Parameters, maps: Maps) -> Parameters:
-    """The parameters with every reference replaced, in keys as well. `maps` are the batch's five so far."""
-    return {str(_resolve_text(key, maps)): _resolve(value, maps) for key, value in parameters.items()}
+def resolve(parameters: Parameters, maps: Maps, *, numbers: bool) -> Parameters:
+    """The parameters with every reference replaced, in keys as well. `maps` are the batch's five so far.
+
+    `numbers`: whether these are put into a longer text, too.
+    """
+    return {
+        str(_resolve_text(key, maps, numbers=numbers)): _resolve(value, maps, numbers=numbers)
+        for key, value in parameters.items()
+    }
 
 
-def _resolve(value: Value, maps: Maps) -> Value:
+def _resolve(value: Value, maps: Maps, *, numbers: bool) -> Value:
     if isinstance(value, dict):
-        return resolve(value, maps)
-    return _resolve_text(value, maps) if isinstance(value, str) else value
+        return resolve(value, maps, numbers=numbers)
+    return _resolve_text(value, maps, numbers=numbers) if isinstance(value, str) else value
 
 
-def _resolve_text(text: str, maps: Maps) -> Value:
+def _resolve_text(text: str, maps: Maps, *, numbers: bool) -> Value:
     if "$result" not in text or (match := _REFERENCE.search(text)) is None:
         return text
     found = _deepest(maps[match[1]], _STEP.findall(match[2]))
     if match[0] == text:
         return _array(found)
-    if isinstance(found, str) or (isinstance(found, int | float) and not isinstance(found, bool)):
+    if isinstance(found, str) or (numbers and isinstance(found, int | float) and not isinstance(found, bool)):
         return text.replace(match[0], str(found))
     return text
 

@@ -1,4 +1,4 @@
-"""The two tables of the simulated portal: their rows, and how a row is printed in an answer."""
+"""Instances and templates: their rows; and how a row of any table is printed in an answer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
@@ -43,7 +43,9 @@ class Kind(Enum):
     TEXT = auto()
     NUMBER = auto()
     DATE = auto()
-    #: The big columns of a template, always an empty array here.
+    #: True or false.
+    SWITCH = auto()
+    #: The big columns of a template, always an empty array here. They are not filtered by.
     ARRAY = auto()
 
 

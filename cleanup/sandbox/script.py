@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cleanup.sandbox.clock import Clock
-from cleanup.sandbox.errors import Cut
+from cleanup.sandbox.errors import Crashed, Cut
+from cleanup.sandbox.faults import NOTHING, Fault, Mishap
 
 #: The limiter ignores what took no longer than this (PORTAL.md 4.2); it does not scale with the window.
 NOTICED = 0.1
@@ -35,8 +36,11 @@ class Tally:
 
 
 class Script:
-    def __init__(self, clock: Clock, cut_seconds: float) -> None:
+    def __init__(self, clock: Clock, cut_seconds: float, mishap: Mishap = NOTHING) -> None:
         self._clock = clock
+        #: What befalls this request.
+        self.mishap = mishap
+        self._commands = 0
         self._start = clock.monotonic()
         self._cut = cut_seconds
         #: Portal time at the start.
@@ -44,6 +48,13 @@ class Script:
         #: Seconds of server time so far: the sum of all costs, so that it does not depend on the machine.
         self.spent = 0.0
         self.tallies: dict[Key, Tally] = {}
+
+    def next_command(self) -> bool:
+        """One more call or sub-call begins; False when the load limiter refuses it. Raises ScriptStopped."""
+        place, self._commands = self._commands, self._commands + 1
+        if place == self.mishap.stops_at:
+            raise Crashed if self.mishap.trouble is Fault.EMPTY_500 else Cut
+        return self.mishap.limited_from is None or place < self.mishap.limited_from
 
     async def spend(self, seconds: float) -> None:
         """Take real time for a piece of work, without drift. Raises Cut, at the cut, if that comes first."""

@@ -6,13 +6,16 @@ from typing import Self
 
 from aiohttp import web
 
-from cleanup.sandbox.faults import Faults
-from cleanup.sandbox.front import Front
+from cleanup.sandbox.errors import RestError
+from cleanup.sandbox.front import Front, read_parameters
 from cleanup.sandbox.ledger import Ledger
 from cleanup.sandbox.methods import METHODS
+from cleanup.sandbox.oauth import Tokens
+from cleanup.sandbox.office import Office
 from cleanup.sandbox.portal import Portal
 from cleanup.sandbox.rows import INSTANCE_COLUMNS, Row, printer
-from cleanup.sandbox.settings import Generation, Settings
+from cleanup.sandbox.settings import Settings
+from cleanup.sandbox.switches import Faults
 from cleanup.sandbox.world import World
 
 _HOST = "127.0.0.1"
@@ -30,13 +33,16 @@ class Sandbox:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        if self.settings.generation != Generation.G3:
-            raise ValueError(f"{self.settings.generation} is not simulated yet, only {Generation.G3}")
         self._portal = Portal(self.settings, METHODS)
+        self.tokens = Tokens(self.settings, self._portal.faults)
         self._runner: web.AppRunner | None = None
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.world!r} {self.ledger!r} {self._portal.limiter!r}>"
+
+    @property
+    def office(self) -> Office:
+        return self._portal.office
 
     @property
     def world(self) -> World:
@@ -82,10 +88,12 @@ class Sandbox:
         router.add_get("/sandbox/population", self._show_population)
         router.add_get("/sandbox/faults", self._show_faults)
         router.add_post("/sandbox/faults", self._change_faults)
-        front = Front(self._portal)
+        front = Front(self._portal, self.tokens)
         for verb in ("GET", "POST"):
-            router.add_route(verb, "/rest/{user}/{secret}/{method}", front.handle)
-            router.add_route(verb, "/rest/{user}/{secret}/{method}/", front.handle)
+            for path in ("/rest/{user}/{secret}/{method}", "/rest/{method}"):
+                router.add_route(verb, path, front.handle)
+                router.add_route(verb, f"{path}/", front.handle)
+            router.add_route(verb, "/oauth/token/", self._renew_token)
         router.add_route("*", "/{anything:.*}", _show_login)
         return application
 
@@ -111,6 +119,14 @@ class Sandbox:
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(self.faults.to_json())
+
+    async def _renew_token(self, request: web.Request) -> web.Response:
+        """The central server's part, on the same host so that it can be rehearsed (PORTAL.md 10)."""
+        now = self._portal.clock.time()
+        try:
+            return web.json_response(self.tokens.renew(await read_parameters(request), now, portal=self.url))
+        except RestError as error:
+            return web.json_response(error.answer(), status=error.status)
 
 
 async def _show_login(_request: web.Request) -> web.Response:

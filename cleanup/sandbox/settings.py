@@ -4,17 +4,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from cleanup.sandbox.generations import Generation
 
 #: Rows chosen from the population: a number of them (int), a share (float), or their ids.
 Choice = int | float | Collection[str]
-
-
-class Generation(StrEnum):
-    """The three generations of the portal's core (PORTAL.md, top). Only G3 is simulated so far."""
-
-    G1 = "G1"
-    G2 = "G2"
-    G3 = "G3"
 
 
 class Billing(StrEnum):
@@ -94,9 +89,30 @@ class Settings:
     poison: Choice = 0
     #: Rows whose kill breaks the whole request with HTTP 500.
     crash: Choice = 0
-    #: Rates of faults by name (see faults.Fault), drawn from their own seed.
+    #: Rows that answer kill with an error although they go.
+    vanishing: Choice = 0
+    #: Pairs of a parent and the child that it waits for, or the share of all rows; the parent may end with the child.
+    families: int | float = 0
+    parent_ends: float = 0.5
+    #: The chance that any that was ended comes back as a zombie; older generations bring back what was locked.
+    zombies: float = 0.0
+    #: How many instances end, change, lock or appear by themselves, on average before each request (readers.Event).
+    life: Mapping[str, float] = field(default_factory=dict)
+    #: Rates of troubles by name (faults.Fault, faults.Refusal), drawn from their own seed.
     faults: Mapping[str, float] = field(default_factory=dict)
     fault_seed: int = 1
+    #: Seconds over which a slow body comes.
+    slow_seconds: float = 1.0
+    #: Requests a second that another client behind the same address puts into the bucket.
+    neighbour: float = 0.0
+    #: Seconds that the portal's clock is ahead of the true one.
+    clock_skew: float = 0.0
+    #: Switches that change at a count of requests or kills (switches.Later).
+    later: tuple[Mapping[str, Any], ...] = ()
+
+    #: The application that may refresh its tokens at /oauth/token/; `access` and `refresh` are its first ones.
+    client_id: str = "local.sandbox"
+    client_secret: str = "sandbox0application0key"  # noqa: S105 - the same
 
     @property
     def bucket_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 from cleanup.sandbox.filters import Filter
@@ -42,13 +43,20 @@ class World:
             insort(self._ids, row.id)
         self._rows[row.id] = row
 
-    def remove(self, instance: str) -> bool:
-        """End an instance. False: there is none."""
-        if self._rows.pop(instance, None) is None:
-            return False
-        if len(self._ids) - len(self._rows) > max(2048, len(self._rows) // 64):
+    def remove(self, instance: str) -> Row | None:
+        """End an instance, and give its last row. None: there is none."""
+        row = self._rows.pop(instance, None)
+        if row is not None and len(self._ids) - len(self._rows) > max(2048, len(self._rows) // 64):
             self._close_gaps()
-        return True
+        return row
+
+    def pick(self, random: Random) -> Row | None:
+        """Any row. None: there is none."""
+        if not self._rows:
+            return None
+        while (row := self._rows.get(self._ids[random.randrange(len(self._ids))])) is None:
+            pass  # a gap
+        return row
 
     def _close_gaps(self) -> None:
         if len(self._ids) != len(self._rows):
@@ -71,10 +79,14 @@ class World:
 
 
 class Templates:
-    """The templates that the list method can see: AUTO_EXECUTE below 8 (PORTAL.md 8)."""
+    """The templates that the list method can see, by their AUTO_EXECUTE (PORTAL.md 8)."""
 
-    def __init__(self, templates: Sequence[Template]) -> None:
-        self._listed = sorted(template for template in templates if template.auto_execute < AUTOMATION)
+    def __init__(self, templates: Sequence[Template], *, hides_above: bool) -> None:
+        self._listed = sorted(
+            template
+            for template in templates
+            if template.auto_execute != AUTOMATION and not (hides_above and template.auto_execute > AUTOMATION)
+        )
 
     def __len__(self) -> int:
         return len(self._listed)

@@ -44,12 +44,6 @@ async def test_a_batch_in_a_batch_is_not_allowed(portal: Opener) -> None:
     assert answer["result_error"]["a"]["error"] == "ERROR_BATCH_METHOD_NOT_ALLOWED"
 
 
-async def test_a_command_that_is_no_text_leaves_no_trace(portal: Opener) -> None:
-    caller = await portal()
-    answer = await caller.batch({"a": ["profile"], "b": 5, "c": "scope"})
-    assert [list(answer[name]) for name in ("result", "result_error", "result_time")] == [["c"], [], ["c"]]
-
-
 async def test_a_missing_scope_has_no_text_inside_a_batch(portal: Opener) -> None:
     caller = await portal(scopes=("crm",))
     answer = await caller.batch({"a": INSTANCES})

@@ -11,7 +11,8 @@ import aiohttp
 import pytest
 
 from cleanup.sandbox import Billing, Settings
-from cleanup.sandbox.__main__ import add_arguments, main, settings_from
+from cleanup.sandbox.__main__ import main
+from cleanup.sandbox.options import add_arguments, settings_from
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,11 +38,42 @@ def test_arguments_become_settings() -> None:
     assert settings.now.isoformat() == "2026-03-01T09:00:00+03:00"
 
 
-@pytest.mark.parametrize("argv", ["--fault nonsense=1", "--billing free", "--now 2026-03-01", "--generation G1"])
+def test_the_worst_day_can_be_ordered_from_the_command_line() -> None:
+    argv = "--generation G1 --billing both --fault cut=0.05 --fault query_limit=0.1 --fault-seed 3 --neighbour 2"
+    life = "--life ends=0.2 --zombies 0.1 --families 9 --parent-ends 1 --vanishing 2 --clock-skew -120 --slow-seconds 3"
+    later = "--later kills=100:administrator=false --later requests=20:redirect=localhost"
+    settings = read(*argv.split(), *life.split(), *later.split())
+    assert (settings.generation, settings.billing, settings.fault_seed) == ("G1", "both", 3)
+    assert (settings.faults, settings.life) == ({"cut": 0.05, "query_limit": 0.1}, {"ends": 0.2})
+    assert (settings.zombies, settings.families, settings.parent_ends, settings.vanishing) == (0.1, 9, 1.0, 2)
+    assert (settings.clock_skew, settings.slow_seconds, settings.neighbour) == (-120.0, 3.0, 2.0)
+    assert settings.later == (
+        {"kills": 100, "change": {"administrator": False}},
+        {"requests": 20, "change": {"redirect": "localhost"}},
+    )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "--fault nonsense=1",
+        "--billing free",
+        "--now 2026-03-01",
+        "--generation G9",
+        "--life flies=1",
+        "--later soon:webhook=false",
+        "--later kills=1:nonsense=1",
+        "--later kills=1:webhook=off",
+    ],
+)
 def test_senseless_arguments_are_a_usage_error(argv: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(argv.split())
+    assert main(argv.split()) == 2
     assert "error:" in capsys.readouterr().err
+
+
+def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert "--generation G1|G2|G3" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

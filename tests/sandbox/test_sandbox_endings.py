@@ -20,16 +20,6 @@ async def test_an_ended_instance_is_gone_at_once_and_in_the_ledger(portal: Opene
     assert [ending.method for ending in caller.sandbox.ledger.endings[instance]] == [method]
 
 
-@pytest.mark.parametrize(
-    ("language", "text"), [("ru", "Бизнес-процесс не найден"), ("en", "The business process is not found.")]
-)
-async def test_a_second_kill_is_an_error_without_a_code(portal: Opener, language: str, text: str) -> None:
-    caller = await portal(language=language)
-    instance = caller.first(1)[0]
-    await caller.kill(instance)
-    assert await caller.kill(instance) == (400, {"error": "", "error_description": text})
-
-
 @pytest.mark.parametrize("value", ["", "0", 0, None, [], False], ids=repr)
 async def test_an_empty_id_is_refused(portal: Opener, value: object) -> None:
     caller = await portal()
@@ -48,25 +38,6 @@ async def test_a_lock_does_not_stop_a_kill(portal: Opener) -> None:
     caller = await portal(instances=0)
     caller.sandbox.world.put(row(1, owned_until=4_000_000_000))
     assert (await caller.kill(row(1).id))[0] == 200
-
-
-async def test_a_poison_row_always_fails_and_stays(portal: Opener) -> None:
-    caller = await portal(instances=0, poison=[row(1).id])
-    caller.sandbox.world.put(row(1))
-    answers = [await caller.kill(row(1).id) for _ in range(2)]
-    assert [(status, answer["error"], bool(answer["error_description"])) for status, answer in answers] == [
-        (400, "", True)
-    ] * 2
-    assert (row(1).id in caller.sandbox.world, caller.sandbox.ledger.poisoned) == (True, 2)
-
-
-async def test_a_crash_row_breaks_the_request_after_the_work_before_it(portal: Opener) -> None:
-    caller = await portal(instances=6)
-    ids = caller.first(6)
-    caller.sandbox.faults.crash = {ids[3]}
-    status, body = await caller.raw("batch", {"cmd": kills(ids)})
-    assert (status, body[:9]) == (500, b"<!DOCTYPE")
-    assert caller.first(6) == ids[3:]
 
 
 @pytest.mark.parametrize(("choice", "count"), [(7, 7), (0.05, 10), (0, 0)])
@@ -100,15 +71,6 @@ async def test_lognormal_costs_keep_their_mean(portal: Opener) -> None:
     began = time.monotonic()
     await caller.batch(kills(caller.first(50)))
     assert 0.03 < time.monotonic() - began < 0.2
-
-
-async def test_at_the_cut_the_answer_is_a_504_page_and_the_work_done_stays_done(portal: Opener) -> None:
-    caller = await portal(kill_seconds=0.04, cut_seconds=0.1, instances=6)
-    status, body = await caller.raw("batch", {"cmd": kills(caller.first(6))})
-    assert (status, b"<html>" in body) == (504, True)
-    assert caller.sandbox.ledger.kills_effective == 2
-    await asyncio.sleep(0.1)
-    assert caller.sandbox.ledger.kills_effective == 2
 
 
 async def test_requests_beyond_the_workers_queue_up(portal: Opener) -> None:

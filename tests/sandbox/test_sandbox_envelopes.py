@@ -61,38 +61,6 @@ async def test_an_error_has_no_time_block(portal: Opener) -> None:
     }
 
 
-async def test_empty_maps_of_a_batch_are_lists(portal: Opener) -> None:
-    caller = await portal()
-    assert await caller.batch({}) == {
-        "result": [],
-        "result_error": [],
-        "result_total": [],
-        "result_next": [],
-        "result_time": [],
-    }
-
-
-async def test_keys_from_zero_up_make_a_list_in_each_map_by_itself(portal: Opener) -> None:
-    caller = await portal()
-    answer = await caller.batch(["nothing.here", "profile", "scope"])
-    assert isinstance(answer["result_error"], list)
-    assert list(answer["result"]) == ["1", "2"]
-
-
-async def test_a_failure_in_the_middle_makes_an_object_of_the_results(portal: Opener) -> None:
-    caller = await portal()
-    answer = await caller.batch(["profile", "nothing.here", "scope"])
-    assert list(answer["result"]) == ["0", "2"]
-    assert list(answer["result_error"]) == ["1"]
-
-
-async def test_a_batch_without_failures_answers_in_lists(portal: Opener) -> None:
-    caller = await portal()
-    answer = await caller.batch(["user.admin", "user.admin"])
-    assert (answer["result"], answer["result_error"]) == ([True, True], [])
-    assert isinstance(answer["result_time"], list)
-
-
 async def test_only_successes_have_times_in_a_batch(portal: Opener) -> None:
     caller = await portal()
     instance = caller.first(1)[0]

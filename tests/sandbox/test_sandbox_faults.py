@@ -32,7 +32,7 @@ async def test_a_wrong_secret_is_refused(portal: Opener) -> None:
 
 async def test_a_wrong_path_is_a_login_page_with_status_200(portal: Opener) -> None:
     caller = await portal()
-    async with caller.session.post(f"{caller.sandbox.url}rest/profile") as response:
+    async with caller.session.post(f"{caller.sandbox.url}rest/1/profile/now/and/here") as response:
         assert (response.status, response.content_type) == (200, "text/html")
 
 
@@ -136,7 +136,20 @@ async def test_switches_can_be_changed_over_http(portal: Opener) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"nonsense": 1}, {"rates": {"no_such": 0.5}}, {"administrator": "no"}, {"scopes": "bizproc"}, {"rates": 5}, [], 5],
+    [
+        {"nonsense": 1},
+        {"rates": {"no_such": 0.5}},
+        {"administrator": "no"},
+        {"scopes": "bizproc"},
+        {"rates": 5},
+        {"life": {"flies": 1}},
+        {"refusal": {"error": "x"}},
+        {"later": [{"kills": 1, "change": {"nonsense": 1}}]},
+        {"later": [{"kills": 1}]},
+        {"parents": ["x"]},
+        [],
+        5,
+    ],
     ids=str,
 )
 async def test_senseless_switches_are_refused_and_change_nothing(portal: Opener, body: object) -> None:
@@ -148,8 +161,15 @@ async def test_senseless_switches_are_refused_and_change_nothing(portal: Opener,
     assert caller.sandbox.faults.to_json() == before
 
 
-def test_unknown_fault_names_and_other_generations_are_refused() -> None:
-    with pytest.raises(ValueError, match="no_such"):
-        Sandbox(Settings(instances=0, faults={"no_such": 0.5}))
-    with pytest.raises(ValueError, match="G1 is not simulated yet"):
-        Sandbox(Settings(instances=0, generation="G1"))
+async def test_everything_that_is_shown_can_be_sent_back(portal: Opener) -> None:
+    caller = await portal(later=({"kills": 5, "change": {"webhook": False}},), families=2, life={"ends": 0.1}, crash=1)
+    before = caller.sandbox.faults.to_json()
+    assert await change(caller, before) == (200, before)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"faults": {"no_such": 0.5}}, {"generation": "G4"}, {"life": {"flies": 1}}], ids=str
+)
+def test_unknown_names_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is not a valid"):
+        Sandbox(Settings(instances=0, **settings))

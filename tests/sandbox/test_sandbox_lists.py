@@ -61,11 +61,6 @@ async def test_a_filter_lets_through(caller: Caller, key: str, value: object, fo
     assert await numbers(caller, **{key: value}) == found
 
 
-@pytest.mark.parametrize("key", ["@ID", "!@ID", "%ID", "~ID", "><ID", "?ID", "LOGIC", "0", "STATUS", "DOCUMENT_TYPE"])
-async def test_unknown_operations_and_fields_are_dropped_silently(caller: Caller, key: str) -> None:
-    assert await numbers(caller, **{key: "none"}) == [1, 2, 3, 4, 5]
-
-
 async def test_field_names_are_case_free(caller: Caller) -> None:
     assert await numbers(caller, document_id="DEAL_7") == [3]
 
@@ -94,13 +89,6 @@ async def test_a_date_filter_lets_through(caller: Caller, key: str, value: str, 
     assert await numbers(caller, **{key: value}) == found
 
 
-async def test_date_filters_move_by_the_owners_lead_over_the_server(portal: Opener) -> None:
-    caller = await portal(instances=0, utc_offset=3.0, user_offset=5.0)
-    caller.sandbox.world.put(row(1, started=1_726_223_101))
-    filters = [{"<STARTED": f"2024-09-13T{hour}:25:02+03:00"} for hour in ("13", "14", "15")]
-    assert [len(await caller.ids({"FILTER": item})) for item in filters] == [0, 0, 1]
-
-
 async def test_the_owners_zone_is_in_the_profile(portal: Opener) -> None:
     caller = await portal(user_offset=5.0)
     assert (await caller.result("profile"))["TIME_ZONE"] == "Etc/GMT-5"
@@ -119,18 +107,6 @@ async def test_bounds_on_the_id_are_kept_at_both_ends(portal: Opener) -> None:
     ids = caller.first(20)
     assert await caller.ids({"FILTER": {">=ID": ids[5], "<=ID": ids[9]}}) == ids[5:10]
     assert await caller.ids({"FILTER": {">ID": ids[5], "<ID": ids[9]}, "ORDER": {"ID": "DESC"}}) == ids[8:5:-1]
-
-
-async def test_a_negative_start_counts_nothing(portal: Opener) -> None:
-    caller = await portal()
-    answer = await caller.answer(INSTANCES, {"start": -1})
-    assert (len(answer["result"]), answer["total"], "next" in answer) == (50, 0, False)
-
-
-async def test_an_empty_page_of_a_negative_start_has_a_negative_next(portal: Opener) -> None:
-    caller = await portal(instances=0)
-    answer = await caller.answer(INSTANCES, {"start": -1})
-    assert (answer["result"], answer["total"], answer["next"]) == ([], 0, -1)
 
 
 async def test_past_the_end_there_is_an_empty_list_and_the_right_total(portal: Opener) -> None:
@@ -161,14 +137,6 @@ async def test_the_default_order_is_by_modified_from_the_newest(portal: Opener) 
     assert moments == sorted(moments, reverse=True)
 
 
-async def test_the_default_order_of_equals_changes_from_call_to_call(portal: Opener) -> None:
-    caller = await portal(instances=0)
-    for place in range(40):
-        caller.sandbox.world.put(row(place))
-    orders = {tuple(item["ID"] for item in await caller.result(INSTANCES)) for _ in range(6)}
-    assert len(orders) > 1
-
-
 async def test_null_comes_first_in_an_ascending_order(caller: Caller) -> None:
     assert (await caller.ids({"ORDER": {"STARTED": "ASC"}}))[0] == row(3).id
 
@@ -186,14 +154,6 @@ async def test_a_select_item_that_is_an_array_is_an_error(caller: Caller) -> Non
     assert (await caller.answer(INSTANCES, {"SELECT": [["ID"]]}))["error"] == "ERROR_SELECT_VALIDATION_FAILURE"
 
 
-async def test_the_list_shrinks_under_paging_by_start(portal: Opener) -> None:
-    caller = await portal()
-    first = await caller.ids({"start": 0})
-    for instance in first:
-        await caller.kill(instance)
-    assert len(await caller.ids({"start": 50})) == 20
-
-
 async def test_templates_are_listed_by_id_with_only_their_id(portal: Opener) -> None:
     caller = await portal()
     answer = await caller.answer(TEMPLATES)
@@ -206,16 +166,6 @@ async def templates(caller: Caller) -> list[dict[str, str]]:
     fields = ["ID", "NAME", "AUTO_EXECUTE", "DOCUMENT_TYPE", "MODIFIED"]
     pages = [await caller.result(TEMPLATES, {"SELECT": fields, "start": start}) for start in (0, 50)]
     return [item for page in pages for item in page]
-
-
-async def test_robots_and_deleted_templates_are_not_listed_but_have_instances(portal: Opener) -> None:
-    caller = await portal(instances=2000)
-    listed = await templates(caller)
-    used = {str(item.template_id) for item in caller.sandbox.world.population}
-    existing = {str(item.id) for item in caller.sandbox.world.templates}
-    assert all(int(item["AUTO_EXECUTE"]) < 8 for item in listed)
-    assert used & existing - {item["ID"] for item in listed}
-    assert used - existing - {"0"}
 
 
 async def test_some_names_belong_to_two_templates_in_either_language(portal: Opener) -> None:

@@ -1,0 +1,159 @@
+"""The people of the simulated company and the tasks that instances wait for. Made when they are first asked for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from random import Random
+from typing import Any, NamedTuple
+
+from cleanup.sandbox.filters import Filter
+from cleanup.sandbox.ledger import Ledger
+from cleanup.sandbox.rows import Column, Columns, Kind, Row
+from cleanup.sandbox.world import World
+
+PEOPLE = 150
+_DISMISSED, _WITH_TASK, _ANSWERED = 0.15, 0.35, 0.2
+_FIRST_TASK = 1001
+_FIRST_NAMES = ("Анна", "Борис", "Вера", "Глеб", "Дарья", "Егор", "Жанна", "Иван", "Karl", "Olga")
+_LAST_NAMES = ("Соколова", "Орлов", "Лебедева", "Воронцов", "Чижова", "Дроздов", "Галкина", "Стриж", "Fink", "Swan")
+_TASKS = ("Согласовать документ", "Утвердить счёт", "Ознакомиться", "Запросить данные", "Approve the contract")
+
+
+class User(NamedTuple):
+    id: int
+    active: bool
+    name: str
+    last_name: str
+    email: str
+    user_type: str
+
+
+class Task(NamedTuple):
+    """One person's part in a task: of several assignees each has a row of his own (PORTAL.md 9)."""
+
+    id: int
+    workflow_id: str
+    document_name: str
+    name: str
+    module: str | None
+    entity: str
+    document_id: str
+    document_url: str
+    user_id: int
+    #: 0 running, 1 yes, 2 no, 3 ok, 4 timeout, 5 cancelled.
+    status: int
+    #: 0 waiting, 1 yes, 2 no, 3 ok, 4 cancelled.
+    user_status: int
+    modified: int
+
+
+def _columns(row: type[NamedTuple], kinds: Mapping[str, Kind]) -> Columns:
+    names = [name.upper() for name in row._fields]
+    return {name: Column(kind, names.index(_PLACES.get(name, name))) for name, kind in kinds.items()}
+
+
+_PLACES = {"MODULE_ID": "MODULE"}
+USER_COLUMNS = _columns(
+    User,
+    {
+        "ID": Kind.NUMBER,
+        "ACTIVE": Kind.SWITCH,
+        "NAME": Kind.TEXT,
+        "LAST_NAME": Kind.TEXT,
+        "EMAIL": Kind.TEXT,
+        "USER_TYPE": Kind.TEXT,
+    },
+)
+TASK_COLUMNS = _columns(
+    Task,
+    {
+        "ID": Kind.NUMBER,
+        "WORKFLOW_ID": Kind.TEXT,
+        "DOCUMENT_NAME": Kind.TEXT,
+        "NAME": Kind.TEXT,
+        "MODULE_ID": Kind.TEXT,
+        "ENTITY": Kind.TEXT,
+        "DOCUMENT_ID": Kind.TEXT,
+        "DOCUMENT_URL": Kind.TEXT,
+        "USER_ID": Kind.NUMBER,
+        "STATUS": Kind.NUMBER,
+        "USER_STATUS": Kind.NUMBER,
+        "MODIFIED": Kind.DATE,
+    },
+)
+
+
+class Office:
+    """Users and tasks as they are now: a task ends with its instance (PORTAL.md 7)."""
+
+    def __init__(self, world: World, ledger: Ledger, *, owner: int, seed: int) -> None:
+        self._world, self._ledger, self._owner, self._seed = world, ledger, owner, seed
+
+    @cached_property
+    def users(self) -> list[User]:
+        random = Random(f"people {self._seed}")
+        return [_user(random, number, stays=number == self._owner) for number in range(1, PEOPLE + 1)]
+
+    @property
+    def tasks(self) -> list[Task]:
+        return [task for task in self._tasks if self._exists(task)]
+
+    def tasks_of(self, user: int | None) -> list[Task]:
+        """Of one user, or of all."""
+        return [task for task in self.tasks if user is None or task.user_id == user]
+
+    @cached_property
+    def _tasks(self) -> list[Task]:
+        random = Random(f"tasks {self._seed}")
+        made: list[Task] = []
+        for row in self._world.population:
+            if row.module and random.random() < _WITH_TASK:
+                made += _of_one(random, row, _FIRST_TASK + len(made))
+        return made
+
+    def _exists(self, task: Task) -> bool:
+        """Of one that was ended the running tasks are gone; the finished ones stay after a terminate only."""
+        endings = self._ledger.endings.get(task.workflow_id, [])
+        if any(ending.method.endswith("kill") for ending in endings):
+            return False
+        return task.status != 0 or (not endings and task.workflow_id in self._world)
+
+
+def _user(random: Random, number: int, *, stays: bool) -> User:
+    active = random.random() >= _DISMISSED or stays
+    name, last_name = random.choice(_FIRST_NAMES), random.choice(_LAST_NAMES)
+    return User(number, active, name, last_name, f"user{number}@company.example", "employee")
+
+
+def _of_one(random: Random, row: Row, first: int) -> list[Task]:
+    name, finished = random.choice(_TASKS), random.random() < _ANSWERED
+    users = random.sample(range(1, PEOPLE + 1), random.choice((1, 1, 1, 2, 3)))
+    return [
+        Task(
+            id=first + place,
+            workflow_id=row.id,
+            document_name=f"Документ {row.document_id}",
+            name=name,
+            module=row.module,
+            entity=row.entity,
+            document_id=row.document_id,
+            document_url=f"/company/personal/bizproc/{first + place}/",
+            user_id=user,
+            status=int(finished),
+            user_status=int(finished or random.random() < _ANSWERED),
+            modified=row.modified,
+        )
+        for place, user in enumerate(users)
+    ]
+
+
+class Rows:
+    """Any rows as the source of a list, by the ID in their first place."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self, _narrowed: Filter, *, descending: bool) -> Iterator[Sequence[Any]]:
+        return reversed(self._rows) if descending else iter(self._rows)
