@@ -18,7 +18,7 @@ _ENDING = ".sqlite"
 _POINTER = ".at"
 #: Seconds for which a lock is tried: somebody who only looks whether it is held holds it for a moment.
 _PATIENCE = 1.0
-_RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+_RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,6}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cleanup.cli.ending import seconds_until
 from cleanup.reports.tables import COLUMNS
 from tests.harness import EVERYTHING, RULES, Shop, shop, sums_hold
 
@@ -154,3 +156,24 @@ def test_check_as_json(still: Shop) -> None:
     done = still.call("check", "-o", "json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["portal"] == still.portal
+
+
+@pytest.mark.parametrize(
+    ("night", "until", "hours"),
+    [
+        pytest.param("2026-03-29T00:30:00+01:00", "06:30", 5, id="an hour is skipped"),
+        pytest.param("2026-10-25T00:30:00+02:00", "06:30", 7, id="an hour comes twice"),
+        pytest.param("2026-07-31T23:30:00+02:00", "06:30", 7, id="the month ends"),
+    ],
+)
+def test_until_is_a_time_on_the_wall_also_when_clocks_change(
+    monkeypatch: pytest.MonkeyPatch, night: str, until: str, hours: float
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    monkeypatch.setattr(time, "time", lambda: datetime.fromisoformat(night).timestamp())
+    try:
+        assert seconds_until(until) == hours * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -191,3 +191,22 @@ def test_what_the_portal_allows_is_used(workers: int, senders: int, each: float)
     wall = Race(portal, OperatingBudget(limit=24.0, share=0.9), list(costs), senders).run()
     assert portal.refusals == 0
     assert wall <= 1.25 * bound(costs, portal)
+
+
+def test_a_limit_that_a_refusal_taught_comes_back_in_quiet_windows() -> None:
+    """Additive increase: a portal that was busy once is not taken for a slow one for the rest of the run."""
+    budget, now = OperatingBudget(limit=480, share=0.9), 0.0
+
+    def batch(reset_in: float) -> None:
+        charge = budget.charge({KILL: 10}, now)
+        budget.answered(charge, {KILL: Reading(operating=20.0, reset_in=reset_in)}, now + 1)
+
+    batch(600)
+    for _ in range(4):
+        budget.refused([KILL], now)
+    lowest = budget.gauges[KILL].limit
+    assert lowest < 100
+    for _ in range(40):
+        now += 601
+        batch(600)
+    assert budget.gauges[KILL].limit == 480

@@ -225,6 +225,8 @@ def test_apply_without_a_confirmation_where_nobody_can_be_asked(here: Shop) -> N
         (("plan", "absent.yaml"), "absent.yaml"),
         (("plan", "rules.yaml", "--now", "yesterday"), "--now"),
         (("apply", "last", "--until", "25:00"), "--until"),
+        (("apply", "last", "--until", ""), "--until"),
+        (("apply", "last", "--max-duration", ""), "--max-duration"),
         (("apply", "last", "--max-duration", "4"), "--max-duration"),
         (("apply", "last", "--max-duration", "2 months"), "--max-duration"),
         (("status", "20200101-000000-abcd"), "no run"),

@@ -166,12 +166,12 @@ def _confirm(journal: "Journal", confirm: str | None, console: "Console") -> Non
 def _window(until: str | None, max_duration: str | None, max_kill: int | None, *, dry_run: bool) -> "Window":
     from cleanup.commands import Window
 
-    limits = [_seconds_until(until)] if until is not None else []
+    limits = [seconds_until(until)] if until is not None else []
     limits += [_duration(max_duration)] if max_duration is not None else []
     return Window(seconds=min(limits, default=None), max_kill=max_kill, dry_run=dry_run)
 
 
-def _seconds_until(text: str) -> float:
+def seconds_until(text: str) -> float:
     if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
         raise UsageError(f"--until takes a local time such as 06:30, not {text!r}.")
     hour, minute = map(int, text.split(":"))

@@ -98,7 +98,7 @@ def test_a_locked_instance_is_left_alone_unless_asked_for(minutes: int) -> None:
 
 def test_a_name_that_the_portal_lacks_is_told_with_the_nearest() -> None:
     named = TemplateTest((Pattern("exact", "Отпска"),), "rules.yaml:7:13")
-    with pytest.raises(UnknownTemplates, match=r"rules\.yaml:7:13.*"Отпска".*Nearest: 'Отпуск'"):
+    with pytest.raises(UnknownTemplates, match=r"rules\.yaml:7:13.*\"Отпска\".*Nearest: 'Отпуск'"):
         RuleBook(rules=(rule("a", named),)).resolve(TEMPLATES)
 
 
