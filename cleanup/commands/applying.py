@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cleanup import guards
 from cleanup.apply import Apply, Rehearsal, Stop, rehearse
-from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, usage
+from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, usage, waits
 from cleanup.commands.planning import plan
 from cleanup.commands.recorded import book_of, rules_of
 from cleanup.config import RulesFile, load_rules
@@ -113,7 +113,7 @@ async def _apply(setting: Setting, journal: Journal, window: Window, verb: str) 
                 failure = error
             finally:
                 group.cancel_scope.cancel()
-        journal.save_usage(usage(connection, began))
+        journal.save_usage(usage(connection, began), waits(connection))
     if window.dry_run:
         return _rehearsed(journal, rehearsal, failure, received, verb)
     return _applied(journal, failure, received, verb)
@@ -225,7 +225,7 @@ async def _stop_after(stop: Stop, seconds: float | None) -> None:
 async def _keep_usage(journal: Journal, connection: Connection, began: float) -> None:
     while True:
         await anyio.sleep(_SAVE_EVERY)
-        journal.save_usage(usage(connection, began))
+        journal.save_usage(usage(connection, began), waits(connection))
 
 
 def _digest_now(file: str) -> str | None:
