@@ -33,7 +33,7 @@ COLUMNS = (
 _STATUS = {State.PLANNED: "pending", State.SENT: "pending", State.GONE: "already_gone"}
 #: Numbers and times of our own making.
 _PLAIN = frozenset({"action", "status", "template_id", "started", "modified", "started_by", "owned_until"})
-_FORMULA = ("'", "=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|['\t\r\n]")
 #: Digits with what numbers, dates and times have between them, in any locale.
 _NUMBER = re.compile(r"[0-9][0-9\s.,:;/%eE+-]*|[.,][0-9].*")
 _BEHIND_SEPARATOR = re.compile(r"([;\t\r\n|][\s\"']*)([=+\-@＝＋－＠])")
@@ -52,11 +52,11 @@ def rows(journal: Journal) -> Iterator[dict[str, str]]:
 
 
 def write_csv(journal: Journal, file: IO[str]) -> None:
-    """RFC 4180, without a byte order mark. No cell can become a formula or a number (see `_safe`)."""
+    """RFC 4180, without a byte order mark. No cell can become a formula or a number (see `safe`)."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in rows(journal):
-        writer.writerow(value if name in _PLAIN else _safe(value) for name, value in row.items())
+        writer.writerow(value if name in _PLAIN else safe(value) for name, value in row.items())
 
 
 def write_json(journal: Journal, file: IO[str]) -> None:
@@ -102,7 +102,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _safe(value: str) -> str:
+def safe(value: str) -> str:
     """The value with an apostrophe before it where a spreadsheet would take it for anything but a text.
 
     Programs split a line at their own separator, also inside quotes that do not open the line: so a formula behind
@@ -110,4 +110,4 @@ def _safe(value: str) -> str:
     away.
     """
     value = _BEHIND_SEPARATOR.sub(r"\1'\2", value)
-    return "'" + value if value.startswith(_FORMULA) or _NUMBER.fullmatch(value) else value
+    return "'" + value if _FORMULA.match(value) or _NUMBER.fullmatch(value) else value

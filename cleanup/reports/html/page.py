@@ -5,7 +5,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import IO, Any
 
@@ -52,9 +52,9 @@ def write_page(journal: Journal, file: IO[str], *, language: str, state: str | N
 def page(journal: Journal, *, language: str, state: str | None = None) -> str:
     head = journal.head()
     now = datetime.fromisoformat(head.now)
-    words = Words(language, now.tzinfo or UTC)
     gathered, run = gather(journal), document(journal, verb="report", exit_code=exit_of(journal), state=state)
-    names = journal.templates() or {}
+    rules, names = parse_rules(head.rules_source, head.rules_file), journal.templates() or {}
+    words = Words(language, now.astimezone(rules.timezone or UTC).utcoffset() or timedelta())
     table = Table(gathered.rows, names, portal=head.portal, now=now.timestamp(), words=words)
     drawn = timeline.timelines(gathered.ended, journal.batches(), journal.waits())
     return _render(
@@ -68,7 +68,7 @@ def page(journal: Journal, *, language: str, state: str | None = None) -> str:
         rules=list(_by_rule(run, words)),
         templates=_others(_by_template(gathered, table, words), words),
         kinds=_others(_by_kind(gathered, words), words),
-        ages=ages.histogram(gathered.ages, ages.cut_offs(parse_rules(head.rules_source, head.rules_file).book, now)),
+        ages=ages.histogram(gathered.ages, ages.cut_offs(rules.book, now)),
         without_age=gathered.without_age,
         timelines=drawn[-_MOST_TIMELINES:],
         table=table,

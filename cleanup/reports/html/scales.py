@@ -17,8 +17,8 @@ def seconds_step(span: float, most: int) -> float:
 
 
 def top(value: float) -> float:
-    """The smallest of 1, 2, 4, 5, 6, 8 or 10 times a power of ten that is not below `value`."""
+    """The smallest of 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8 or 10 times a power of ten that is not below `value`."""
     if value <= 0:
         return 1.0
     power = 10 ** math.floor(math.log10(value))
-    return float(next(step * power for step in (1, 2, 4, 5, 6, 8, 10) if step * power >= value * 0.999))
+    return float(next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= value * 0.999))

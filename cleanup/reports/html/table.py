@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from cleanup.reports.html import links
-from cleanup.reports.html.gathering import Row
+from cleanup.reports.html.gathering import LONGEST_NAME, Row
 from cleanup.reports.html.shown import shown
 from cleanup.reports.html.words import Words
 
@@ -16,7 +16,7 @@ from cleanup.reports.html.words import Words
 MOST_PLAIN = 1_000
 #: Statuses in the order of their urgency; the table sorts by it.
 STATUSES = ("failed", "changed", "pending", "killed", "terminated", "already_gone")
-_WORDS = ("filter.all", "rows.of", "rows.none", "rows.filtered", "user", "unit.days", "unit.hours")
+_WORDS = ("filter.all", "rows.of", "rows.none", "rows.filtered", "unit.days", "unit.hours")
 
 
 class Index:
@@ -57,7 +57,7 @@ class Table:
 
     def __init__(self, rows: Sequence[Row], names: Mapping[int, str], *, portal: str, now: float, words: Words) -> None:
         self._rows, self._words, self._now = rows, words, now
-        self._names = {identity: shown(name) for identity, name in names.items()}
+        self._names = {identity: shown(name, LONGEST_NAME) for identity, name in names.items()}
         self._base = links.base(portal)
         self.has_ends = any(row.ended is not None for row in rows)
         self.has_notes = any(row.note for row in rows)

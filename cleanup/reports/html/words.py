@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, timezone
 
 _EN: Mapping[str, str] = {
     "title": "Workflow cleanup",
@@ -85,16 +85,15 @@ _EN: Mapping[str, str] = {
     "type.iblock": "Information block",
     "type.virtual": "Virtual document",
     "ages": "How old the selected ones are",
-    "ages.text": "Age since the start, on the day of the plan; half of them are older than {median}.",
+    "ages.text": "Age since the start, on the day of the plan; half of them are older than {median}",
     "ages.bar": "{begin} to {end}: {count}",
     "ages.older": "{begin} and older: {count}",
-    "ages.unknown": "Without a known start: {count}.",
+    "ages.unknown": "without a known start: {count}",
     "ages.beyond": "beyond the picture",
-    "ages.axis": "age",
     "cut.older": "older than {age}",
     "cut.newer": "newer than {age}",
     "timeline": "How the run went",
-    "timeline.text": "{count} ended in {time}.",
+    "timeline.text": "{count} ended in {time}",
     "timeline.minute": "Ended per minute",
     "timeline.step": "Ended per {step}",
     "timeline.size": "Entries in a batch",
@@ -115,7 +114,7 @@ _EN: Mapping[str, str] = {
     "rows.of": "{first}–{last} of {count}",
     "rows.none": "No entry matches.",
     "rows.filtered": "{count} of {total} entries match",
-    "sort": "sort",
+    "sort": "Sort by",
     "table.scroll": "Table of entries; scrolls sideways",
     "column.status": "Status",
     "column.id": "Workflow",
@@ -124,10 +123,9 @@ _EN: Mapping[str, str] = {
     "column.document": "Document",
     "column.type": "Document type",
     "column.started": "Started",
-    "column.started_by": "Started by",
+    "column.started_by": "By",
     "column.ended": "Decided at",
     "column.note": "Note",
-    "user": "user {id}",
     "footer": "Times are {zone}. Made by b24-cleanup {version}; this page loads nothing and sends nothing.",
     "unit.years": "{n} y",
     "unit.days": "{n} d",
@@ -218,16 +216,15 @@ _RU: Mapping[str, str] = {
     "type.iblock": "Инфоблок",
     "type.virtual": "Виртуальный документ",
     "ages": "Возраст выбранных процессов",
-    "ages.text": "Возраст от запуска на день плана; половина старше, чем {median}.",
+    "ages.text": "Возраст от запуска на день плана; половина старше, чем {median}",
     "ages.bar": "от {begin} до {end}: {count}",
     "ages.older": "{begin} и старше: {count}",
-    "ages.unknown": "Время запуска неизвестно: {count}.",
+    "ages.unknown": "время запуска неизвестно: {count}",
     "ages.beyond": "за краем рисунка",
-    "ages.axis": "возраст",
     "cut.older": "старше {age}",
     "cut.newer": "младше {age}",
     "timeline": "Как шла работа",
-    "timeline.text": "Завершено {count} за {time}.",
+    "timeline.text": "завершено {count} за {time}",
     "timeline.minute": "Завершено в минуту",
     "timeline.step": "Завершено за {step}",
     "timeline.size": "Записей в пакете",
@@ -248,7 +245,7 @@ _RU: Mapping[str, str] = {
     "rows.of": "{first}–{last} из {count}",
     "rows.none": "Ничего не найдено.",
     "rows.filtered": "Найдено записей: {count} из {total}",
-    "sort": "сортировать",
+    "sort": "Порядок",
     "table.scroll": "Таблица записей; прокручивается вбок",
     "column.status": "Статус",
     "column.id": "Процесс",
@@ -257,10 +254,9 @@ _RU: Mapping[str, str] = {
     "column.document": "Документ",
     "column.type": "Тип документа",
     "column.started": "Запущен",
-    "column.started_by": "Кем запущен",
+    "column.started_by": "Кем",
     "column.ended": "Решено в",
     "column.note": "Примечание",
-    "user": "пользователь {id}",
     "footer": "Время: {zone}. Создано b24-cleanup {version}; страница ничего не загружает и не отправляет.",
     "unit.years": "{n} г.",
     "unit.days": "{n} дн.",
@@ -270,7 +266,7 @@ _RU: Mapping[str, str] = {
 }
 
 LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": _EN, "ru": _RU}
-_NARROW_SPACE = " "
+_NO_BREAK = "\u00a0"
 _YEAR = 365 * 24
 
 
@@ -281,10 +277,10 @@ def language_of(environment: Mapping[str, str] = os.environ) -> str:
 
 
 class Words:
-    """One language, and the zone in which times are told."""
+    """One language, and how far ahead of UTC the times are told."""
 
-    def __init__(self, language: str, zone: tzinfo) -> None:
-        self.language, self.zone = language, zone
+    def __init__(self, language: str, ahead: timedelta) -> None:
+        self.language, self.zone = language, timezone(ahead)
         self._texts = LANGUAGES[language]
 
     def say(self, key: str, **values: object) -> str:
@@ -293,7 +289,7 @@ class Words:
 
     def count(self, number: int) -> str:
         grouped = f"{number:,}"
-        return grouped.replace(",", _NARROW_SPACE) if self.language == "ru" else grouped
+        return grouped.replace(",", _NO_BREAK) if self.language == "ru" else grouped
 
     def decimal(self, number: float) -> str:
         """Three digits that mean something."""
@@ -322,7 +318,7 @@ class Words:
 
     def offset(self) -> int:
         """Seconds that the zone is ahead of UTC."""
-        return int((self.zone.utcoffset(None) or timedelta()).total_seconds())
+        return int(self.zone.utcoffset(None).total_seconds())
 
     def zone_name(self) -> str:
         hours, minutes = divmod(abs(self.offset()) // 60, 60)
@@ -330,9 +326,11 @@ class Words:
         return f"UTC{sign}{hours:02}:{minutes:02}" if self.offset() else "UTC"
 
     def age(self, hours: float) -> str:
-        if hours and hours % _YEAR == 0:
+        if not hours:
+            return "0"
+        if hours % _YEAR == 0:
             return self.say("unit.years", n=self.count(round(hours / _YEAR)))
-        if hours >= 48 or (hours and hours % 24 == 0):
+        if hours >= 48 or hours % 24 == 0:
             return self.say("unit.days", n=self.count(round(hours / 24)))
         return self.say("unit.hours", n=self.decimal(hours))
 
@@ -342,7 +340,7 @@ class Words:
         whole = round(seconds)
         first, rest, small = (whole // 60, whole % 60, "seconds") if whole < 3600 else _hours(whole)
         large = self.say("unit.minutes" if small == "seconds" else "unit.hours", n=first)
-        return f"{large} {self.say(f'unit.{small}', n=rest)}" if rest else large
+        return f"{large} {self.say(f'unit.{small}', n=rest)}".replace(" ", _NO_BREAK) if rest else large
 
     def kind(self, document_type: str) -> str:
         if document_type.startswith("dynamic_"):

@@ -35,7 +35,8 @@
     seconds === null ? "" : new Date((seconds + data.offset) * 1000).toISOString().slice(0, length).replace("T", " ");
   const age = seconds => {
     const hours = Math.max(0, Math.floor((data.now - seconds) / 3600));
-    const days = hours >= 48 || (hours && hours % 24 === 0);
+    if (hours === 0) return "0";
+    const days = hours >= 48 || hours % 24 === 0;
     return fill(days ? say["unit.days"] : say["unit.hours"], { n: count(days ? Math.round(hours / 24) : hours) });
   };
 
