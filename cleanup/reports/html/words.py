@@ -331,7 +331,7 @@ class Words:
         if hours % _YEAR == 0:
             return self.say("unit.years", n=self.count(round(hours / _YEAR)))
         if hours >= 48 or hours % 24 == 0:
-            return self.say("unit.days", n=self.count(round(hours / 24)))
+            return self.say("unit.days", n=self.count(int(hours // 24)))
         return self.say("unit.hours", n=self.decimal(hours))
 
     def duration(self, seconds: float) -> str:

@@ -37,7 +37,7 @@
     const hours = Math.max(0, Math.floor((data.now - seconds) / 3600));
     if (hours === 0) return "0";
     const days = hours >= 48 || hours % 24 === 0;
-    return fill(days ? say["unit.days"] : say["unit.hours"], { n: count(days ? Math.round(hours / 24) : hours) });
+    return fill(days ? say["unit.days"] : say["unit.hours"], { n: count(days ? Math.floor(hours / 24) : hours) });
   };
 
   const cell = (line, text) => {
@@ -89,7 +89,8 @@
   const order = (one, other) => {
     const a = keys[sorted](one), b = keys[sorted](other);
     if (a === null || b === null) return (a === null) - (b === null);
-    return (typeof a === "number" ? a - b : compare(a, b)) * (down ? -1 : 1);
+    const difference = typeof a === "number" ? a - b : sorted === "id" ? (a > b) - (a < b) : compare(a, b);
+    return difference * (down ? -1 : 1);
   };
 
   const draw = () => {
