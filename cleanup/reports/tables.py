@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO
 
 from cleanup.journal import Journal
@@ -102,6 +103,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+@lru_cache(maxsize=1024)  # most cells of a column are alike
 def safe(value: str) -> str:
     """The value with an apostrophe before it where a spreadsheet would take it for anything but a text.
 

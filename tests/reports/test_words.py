@@ -65,6 +65,7 @@ def test_numbers_and_times_as_each_language_writes_them() -> None:
     assert (en.moment(0), ru.moment(0)) == ("1970-01-01 00:00", "1970-01-01 03:00")
     assert (en.zone_name(), ru.zone_name()) == ("UTC", "UTC+03:00")
     assert [en.age(hours) for hours in (0, 5, 24, 49, 8760)] == ["0", "5 h", "1 d", "2 d", "1 y"]
+    assert [ru.age(8760 * years) for years in (1, 3, 5, 11)] == ["1 г.", "3 г.", "5 л.", "11 л."]
     assert [en.duration(seconds) for seconds in (0.5, 42, 97, 3720)] == [
         "0.5 s",
         "42 s",

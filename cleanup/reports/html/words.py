@@ -128,6 +128,7 @@ _EN: Mapping[str, str] = {
     "column.note": "Note",
     "footer": "Times are {zone}. Made by b24-cleanup {version}; this page loads nothing and sends nothing.",
     "unit.years": "{n} y",
+    "unit.years.many": "{n} y",
     "unit.days": "{n} d",
     "unit.hours": "{n} h",
     "unit.minutes": "{n} min",
@@ -156,7 +157,7 @@ _RU: Mapping[str, str] = {
     "fact.portal": "Портал",
     "fact.rules": "Файл правил",
     "fact.digest": "Отпечаток правил",
-    "fact.now": "Возраст на момент",
+    "fact.now": "По состоянию на",
     "fact.applied": "Применено",
     "fact.run": "Запуск",
     "fact.population": "На портале",
@@ -259,6 +260,7 @@ _RU: Mapping[str, str] = {
     "column.note": "Примечание",
     "footer": "Время: {zone}. Создано b24-cleanup {version}; страница ничего не загружает и не отправляет.",
     "unit.years": "{n} г.",
+    "unit.years.many": "{n} л.",
     "unit.days": "{n} дн.",
     "unit.hours": "{n} ч",
     "unit.minutes": "{n} мин",
@@ -329,7 +331,8 @@ class Words:
         if not hours:
             return "0"
         if hours % _YEAR == 0:
-            return self.say("unit.years", n=self.count(round(hours / _YEAR)))
+            years = round(hours / _YEAR)
+            return self.say("unit.years" if _few(years) else "unit.years.many", n=self.count(years))
         if hours >= 48 or hours % 24 == 0:
             return self.say("unit.days", n=self.count(int(hours // 24)))
         return self.say("unit.hours", n=self.decimal(hours))
@@ -349,6 +352,11 @@ class Words:
 
     def _local(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds, self.zone)
+
+
+def _few(number: int) -> bool:
+    """Whether Russian counts it as one to four are counted."""
+    return number % 10 in {1, 2, 3, 4} and number % 100 not in {11, 12, 13, 14}
 
 
 def _hours(whole: int) -> tuple[int, int, str]:
