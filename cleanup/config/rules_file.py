@@ -39,7 +39,7 @@ class RulesFile:
     digest: str
     portal: str | None
     #: Of dates without an offset; reports tell times in it.
-    timezone: tzinfo | None
+    timezone: tzinfo | None = None
     limits: Limits
     pace: Pace
     book: RuleBook

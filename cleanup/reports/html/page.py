@@ -86,14 +86,15 @@ def _render(words: Words, **values: Any) -> str:
     )
     environment.filters["shown"] = shown
     shared = {"w": words, "DECISIONS": DECISIONS, "ENDS": ENDS, "STATUSES": STATUSES, "MOST_PLAIN": MOST_PLAIN}
-    style, script = (_whole(environment, name, shared | values) for name in ("style.css", "table.js"))
+    style, early, script = (_whole(environment, name, shared) for name in ("style.css", "early.js", "table.js"))
     return environment.get_template("page.html").render(
         **shared,
         **values,
         style=style,
+        early=early,
         script=script,
         style_hash=_hash(style),
-        script_hash=_hash(script),
+        script_hashes=[_hash(early), _hash(script)],
         version=version("b24-cleanup"),
     )
 

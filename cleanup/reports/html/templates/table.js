@@ -1,5 +1,5 @@
 "use strict";
-(() => {
+const draw = () => {
   const payload = document.getElementById("payload"), table = document.getElementById("table");
   if (!payload || !table) return;
   const data = JSON.parse(payload.textContent), say = data.words, PAGE = 100;
@@ -93,7 +93,7 @@
     return difference * (down ? -1 : 1);
   };
 
-  const draw = () => {
+  const drawRows = () => {
     const shown = printing ? found : found.slice(first, first + PAGE);
     body.replaceChildren(...shown.map(drawRow));
     const last = Math.min(first + PAGE, found.length), numbers = { first: count(first + 1), last: count(last), count: count(found.length) };
@@ -108,11 +108,11 @@
     first = 0;
     const numbers = { count: count(found.length), total: count(data.rows.length) };
     byId("found").textContent = found.length ? fill(say["rows.filtered"], numbers) : say["rows.none"];
-    draw();
+    drawRows();
   };
   const turn = pages => {
     first += pages * PAGE;
-    draw();
+    drawRows();
     byId("entries").scrollIntoView();
   };
   const sortBy = name => {
@@ -127,7 +127,7 @@
   const print = wanted => {
     if (printing !== wanted) {
       printing = wanted;
-      draw();
+      drawRows();
     }
   };
 
@@ -160,4 +160,9 @@
   matchMedia("print").addEventListener("change", event => print(event.matches));
   for (const name of ["controls", "found"]) byId(name).hidden = false;
   refresh();
-})();
+};
+try {
+  draw();
+} finally {
+  document.documentElement.className = "";
+}
