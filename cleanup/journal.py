@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +18,9 @@ from cleanup.errors import CleanupError, StoppedEarly, UsageError
 from cleanup.model import STEPS, Action, Decision, Entry, Instance, State, Verdict
 
 _APPLICATION_ID = 0x62323463  # "b24c"
-_VERSION = 2
 _STEPS = ", ".join(f"'{old}>{new}'" for old, following in STEPS.items() for new in sorted(following))
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {_VERSION};
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE template (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
 CREATE TABLE tally (
@@ -52,6 +50,18 @@ CREATE TABLE session (
     wall REAL NOT NULL DEFAULT 0, waiting_rate REAL NOT NULL DEFAULT 0, waiting_operating REAL NOT NULL DEFAULT 0
 ) STRICT;
 """
+_TIMELINE = """
+CREATE TABLE batch (
+    request INTEGER PRIMARY KEY, began TEXT NOT NULL, answered TEXT NOT NULL,
+    entries INTEGER NOT NULL, ended INTEGER NOT NULL, size INTEGER NOT NULL, seconds REAL NOT NULL
+) STRICT;
+CREATE TABLE wait (number INTEGER PRIMARY KEY, reason TEXT NOT NULL, began TEXT NOT NULL, ended TEXT NOT NULL) STRICT;
+"""
+#: The steps from an empty file to the newest form, in order; user_version says how many a file has taken.
+_FORMS = (("the plan and its entries", _SCHEMA), ("a row a batch, and the waits", _TIMELINE))
+_VERSION = len(_FORMS)
+#: Waits of one reason that are closer than this are one.
+_SAME_WAIT = timedelta(milliseconds=100)
 _INSTANCE_COLUMNS = (
     "id, template_id, module, entity, document_id, started, started_by, modified, owned_until, unreadable"
 )
@@ -125,6 +135,32 @@ class EntryCount:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One request that ended entries, or was to."""
+
+    #: Its number, from `claim`.
+    request: int
+    began: datetime
+    answered: datetime
+    entries: int
+    #: 0 where it was refused or its answer was lost.
+    ended: int
+    #: How many one request might have carried at that time.
+    size: int
+    #: From sending to the answer, by a clock that nobody sets.
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A time during which at least one request waited for leave. The reason is `rate` or `operating`."""
+
+    reason: str
+    began: datetime
+    ended: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Usage:
     """Requests and seconds of a session, or summed over all of a run."""
@@ -146,6 +182,7 @@ class Journal:
         self._db = connection
         self._session = 0
         self._request = 0
+        self._form = _VERSION
 
     def __repr__(self) -> str:
         return f"<Journal {self.path.name} {dict(self._state_counts())}>"
@@ -164,8 +201,7 @@ class Journal:
         try:
             journal._make_durable()
             with journal._transaction() as db:
-                for statement in _statements(_SCHEMA):
-                    db.execute(statement)
+                _take_steps(db, 0)
                 pairs = asdict(head) | {"state": "listing", "bookmark": ""}
                 db.executemany("INSERT INTO run VALUES (?, ?)", pairs.items())
         except CleanupError:
@@ -184,6 +220,7 @@ class Journal:
             journal._check()
             if not readonly:
                 journal._make_durable()
+            journal._renew(readonly=readonly)
         except BaseException:
             journal.close()
             raise
@@ -229,13 +266,16 @@ class Journal:
             row = db.execute("INSERT INTO session (verb, began) VALUES (?, ?)", (verb, now.isoformat()))
             self._session = row.lastrowid or 0
 
-    def save_usage(self, usage: Usage) -> None:
+    def save_usage(self, usage: Usage, waits: Iterable[Wait] = ()) -> None:
+        """Replaces the session's figures and adds the waits since the last call."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE session SET sent = ?, retried = ?, query_limit = ?, operation_limit = ?, wall = ?,"
                 " waiting_rate = ?, waiting_operating = ? WHERE number = ?",
                 (*asdict(usage).values(), self._session),
             )
+            for wait in waits:
+                self._add_wait(db, wait)
 
     def usage(self) -> Usage:
         """Summed over all sessions of the run."""
@@ -322,8 +362,11 @@ class Journal:
         self._request = number
         return number
 
-    def record(self, outcomes: Iterable[Outcome], *, now: datetime) -> None:
-        """Writes what became of entries. Raises IllegalStepError, and then changes none of them."""
+    def record(self, outcomes: Iterable[Outcome], *, now: datetime, batch: Batch | None = None) -> None:
+        """Writes what became of entries, and of the request that carried them.
+
+        Raises IllegalStepError, and then changes nothing.
+        """
         alike: dict[Outcome, list[str]] = {}
         for outcome in outcomes:
             alike.setdefault(replace(outcome, id=""), []).append(outcome.id)
@@ -336,6 +379,8 @@ class Journal:
                     (step.state, step.error, ended, step.alone, step.doubt, int(step.refund), json.dumps(ids)),
                 ).rowcount
                 _must_change_all(changed, ids)
+            if batch is not None:
+                _add_batch(db, batch)
 
     def unsettled(self, limit: int) -> list[Unsettled]:
         """SENT entries in the order in which they were sent."""
@@ -392,6 +437,18 @@ class Journal:
             for row in cursor:
                 yield _entry(row[:-2]), row[-2] or "", row[-1] or ""
 
+    def batches(self) -> list[Batch]:
+        """In the order of their numbers; empty where the journal is of a form that had none."""
+        columns = "request, began, answered, entries, ended, size, seconds"
+        rows = self._all(f"SELECT {columns} FROM batch ORDER BY request") if self._form > 1 else []  # noqa: S608
+        return [_batch(row) for row in rows]
+
+    def waits(self) -> list[Wait]:
+        rows = self._all("SELECT reason, began, ended FROM wait ORDER BY began") if self._form > 1 else []
+        return [
+            Wait(reason, datetime.fromisoformat(began), datetime.fromisoformat(ended)) for reason, began, ended in rows
+        ]
+
     # Inside
 
     def _state_counts(self) -> list[tuple[State, int]]:
@@ -402,8 +459,9 @@ class Journal:
         ((version,),) = self._all("PRAGMA user_version")
         if identity != _APPLICATION_ID:
             raise UsageError(f"{self.path} is not a checkpoint of b24-cleanup.")
-        if version != _VERSION:
+        if not 0 < version <= _VERSION:
             raise UsageError(f"{self.path} was written by another version of b24-cleanup (format {version}).")
+        self._form = version
         ((self._request,),) = self._all("SELECT COALESCE(MAX(request), 0) FROM entry")
         ((verdict,),) = self._all("PRAGMA quick_check(1)")
         if verdict != "ok":
@@ -414,6 +472,23 @@ class Journal:
         self._all("PRAGMA journal_mode = WAL")
         # FULL: a claim must outlive a power cut, or an instance of ours would later look as ended by others.
         self._all("PRAGMA synchronous = FULL")
+
+    def _renew(self, *, readonly: bool) -> None:
+        """Takes the steps that an older file lacks. One that is only read is read as it is."""
+        if self._form < _VERSION and not readonly:
+            with self._transaction() as db:
+                _take_steps(db, self._form)
+            self._form = _VERSION
+
+    def _add_wait(self, db: sqlite3.Connection, wait: Wait) -> None:
+        """A wait that goes on where the last one of its reason stopped is the same wait."""
+        reason, began, ended = wait.reason, _precise(wait.began), _precise(wait.ended)
+        longer = db.execute(
+            "UPDATE wait SET ended = ? WHERE ended >= ? AND number = (SELECT MAX(number) FROM wait WHERE reason = ?)",
+            (ended, _precise(wait.began - _SAME_WAIT), reason),
+        ).rowcount
+        if not longer:
+            db.execute("INSERT INTO wait (reason, began, ended) VALUES (?, ?, ?)", (reason, began, ended))
 
     def _value(self, key: str) -> str | None:
         rows = self._all("SELECT value FROM run WHERE key = ?", (key,))
@@ -450,6 +525,24 @@ def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     with _foreign_errors(path):
         mode = "ro" if readonly else "rw"
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10)
+
+
+def _take_steps(db: sqlite3.Connection, taken: int) -> None:
+    for _, script in _FORMS[taken:]:
+        for statement in _statements(script):
+            db.execute(statement)
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _add_batch(db: sqlite3.Connection, batch: Batch) -> None:
+    began, answered = _precise(batch.began), _precise(batch.answered)
+    row = (batch.request, began, answered, batch.entries, batch.ended, batch.size, round(batch.seconds, 3))
+    db.execute("INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _precise(moment: datetime) -> str:
+    """Of one zone and one width, so that texts compare as times do."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -537,6 +630,19 @@ def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
         alone=bool(alone),
         doubt=bool(doubt),
         error=error,
+    )
+
+
+def _batch(row: tuple) -> Batch:  # type: ignore[type-arg] # SQLite's rows
+    request, began, answered, entries, ended, size, seconds = row
+    return Batch(
+        request=request,
+        began=datetime.fromisoformat(began),
+        answered=datetime.fromisoformat(answered),
+        entries=entries,
+        ended=ended,
+        size=size,
+        seconds=seconds,
     )
 
 

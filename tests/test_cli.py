@@ -99,6 +99,37 @@ def test_the_report_has_a_row_an_entry_in_csv_and_in_json(still: Shop) -> None:
     assert all(re.fullmatch(r"stopped by hung, run \S+|", row["reason"]) for row in rows)
 
 
+def test_the_report_goes_to_the_file_that_is_named(still: Shop) -> None:
+    """-o, --output and --file are one; “-” is stdout. A CSV file says that it is UTF-8; stdout does not."""
+    shown = read(still, "plan", "rules.yaml")
+    for option in ("-o", "--output", "--file"):
+        assert still.call("report", shown["run"], option, "rows.csv").stdout == ""
+        written = (still.folder / "rows.csv").read_bytes().decode()
+        assert written == "\ufeff" + still.call("report", shown["run"], "-o", "-").stdout.replace("\n", "\r\n")
+        (still.folder / "rows.csv").unlink()
+    lines = still.call("report", shown["run"], "--format", "jsonl").stdout.splitlines()
+    assert len([json.loads(line) for line in lines]) == shown["totals"]["selected"]
+
+
+def test_a_form_in_the_place_of_a_file_is_explained(still: Shop) -> None:
+    done = still.call("report", "last", "-o", "json")
+    assert done.returncode == 2
+    assert "--format json" in done.stderr
+    assert not (still.folder / "json").exists()
+
+
+def test_the_page_is_in_the_language_of_the_locale_or_of_the_option(still: Shop) -> None:
+    words = ("report", "last", "--format", "html", "-o", "page.html")
+    for more, environment, language in (
+        ((), {"LC_ALL": "ru_RU.UTF-8"}, "ru"),
+        ((), {"LC_ALL": "C.UTF-8"}, "en"),
+        (("--lang", "en"), {"LC_ALL": "ru_RU.UTF-8"}, "en"),
+    ):
+        assert still.call(*words, *more, **environment).returncode == 0
+        assert f'<html lang="{language}">' in (still.folder / "page.html").read_text(encoding="utf-8")
+    assert (still.folder / "page.html").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_dry_run_says_what_it_would_do(still: Shop) -> None:
     planned = read(still, "plan", "rules.yaml")
     shown = read(still, "apply", planned["run"], "--dry-run")

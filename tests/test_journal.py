@@ -4,7 +4,7 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanup.errors import UsageError
-from cleanup.journal import IllegalStepError, Journal, Outcome, RunHead
+from cleanup.journal import Batch, IllegalStepError, Journal, Outcome, RunHead, Wait
 from cleanup.model import STEPS, Action, Decision, Entry, Instance, State, Verdict
+from tests.reports.journals import older
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
@@ -137,6 +138,54 @@ def test_take_keeps_the_oldest_and_counts_the_others_as_kept(journal: Journal) -
     journal.take("old", 2, newest=False)
     assert journal.state_counts() == {State.PLANNED: 2}
     assert {(count.decision, count.count) for count in journal.tally()} == {(Decision.SELECTED, 2), (Decision.KEPT, 3)}
+
+
+def batch(journal: Journal, *entries: Entry, ended: int = 0) -> Batch:
+    number = journal.claim([entry.id for entry in entries], now=NOW, quiet_at=NOW)
+    answered = NOW + timedelta(seconds=2)
+    return Batch(request=number, began=NOW, answered=answered, entries=len(entries), ended=ended, size=50, seconds=2.0)
+
+
+def test_a_batch_is_written_with_its_outcomes_or_not_at_all(journal: Journal) -> None:
+    one, two = journal.planned("", 2)
+    sent = batch(journal, one, two, ended=1)
+    with pytest.raises(IllegalStepError):
+        journal.record([Outcome(one.id, State.KILLED), Outcome("unknown", State.KILLED)], now=NOW, batch=sent)
+    assert journal.batches() == []
+    journal.record([Outcome(one.id, State.KILLED)], now=NOW, batch=sent)
+    assert journal.batches() == [sent]
+
+
+def test_waits_that_follow_on_each_other_are_one(journal: Journal) -> None:
+    def wait(reason: str, first: float, last: float) -> Wait:
+        return Wait(reason, NOW + timedelta(seconds=first), NOW + timedelta(seconds=last))
+
+    journal.begin_session("apply", NOW)
+    journal.save_usage(journal.usage(), [wait("rate", 0, 1), wait("operating", 0.5, 1)])
+    journal.save_usage(journal.usage(), [wait("rate", 1.05, 2), wait("operating", 3, 4)])
+    assert journal.waits() == [wait("rate", 0, 2), wait("operating", 0.5, 1), wait("operating", 3, 4)]
+
+
+def test_a_journal_of_the_first_form_is_read_as_it_is_and_renewed_when_written(
+    journal: Journal, tmp_path: Path
+) -> None:
+    path = older(journal, tmp_path / "old.sqlite")
+    with Journal.open(path, readonly=True) as old:
+        assert (old.batches(), old.waits(), len(old.planned("", 10))) == ([], [], 5)
+    with Journal.open(path) as renewed:
+        sent = batch(renewed, *renewed.planned("", 3))
+        renewed.record((), now=NOW, batch=sent)
+    with Journal.open(path, readonly=True) as again:
+        assert again.batches() == [sent]
+
+
+def test_a_journal_of_a_later_form_is_refused(journal: Journal) -> None:
+    journal.close()
+    with sqlite3.connect(journal.path) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    with pytest.raises(UsageError, match="format 99"):
+        Journal.open(journal.path)
 
 
 @pytest.mark.parametrize(

@@ -54,14 +54,14 @@ def test_the_rules_in_it_load_and_its_document_types_are_all() -> None:
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[><=!~\[ ]", text)[0] for text in project["dependencies"]}
-    reasons = dict(re.findall(r"^\| ([a-z-]+) \| (.+) \|$", part("Dependencies"), re.MULTILINE))
+    reasons = dict(re.findall(r"^\| ([a-z0-9-]+) \| (.+) \|$", part("Dependencies"), re.MULTILINE))
     reasons.pop("package", None)
     assert set(reasons) == declared
 
 
 def test_every_file_that_is_named_exists() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    scripts = re.findall(r"`?\b(scripts/[a-z]+|\.ci/run)\b", README)
+    scripts = re.findall(r"`?\b(scripts/[a-z_]+|\.ci/run)\b", README)
     missing = [name for name in (*links, *scripts) if not (TOP / name).exists()]
     assert links
     assert not missing

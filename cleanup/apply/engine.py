@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import anyio
@@ -18,7 +19,7 @@ from cleanup.apply.desk import FRESH, Desk
 from cleanup.apply.outcomes import CUT, Broken, Judge, answered, at_work, settle, still_at_work, unless_ended
 from cleanup.errors import CleanupError, SafetyStop
 from cleanup.guards import Limits
-from cleanup.journal import Journal, Outcome, Unsettled
+from cleanup.journal import Batch, Journal, Outcome, Unsettled
 from cleanup.limits import SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State
 from cleanup.portal import refusals
@@ -41,6 +42,18 @@ _WORKERS = 16
 #: Seconds that settling has left once a stop was asked for: a portal that answers needs far less.
 _GRACE = 30.0
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that is on its way."""
+
+    request: int
+    began: datetime
+    #: The same moment on the monotonic clock.
+    at: float
+    entries: int
+    size: int
 
 
 class Apply:
@@ -161,18 +174,18 @@ class Apply:
         if not batch:
             self._ender.pacer.not_executed(permit)
             return
-        request = self._claim(batch)
+        sent = self._claim(batch)
         self._in_flight += 1
         try:
             answers = await self._ender.end([self._ending(entry) for entry in batch], permit)
         except NotExecuted as error:
-            self._put_back(batch, error)
+            self._put_back(sent, batch, error)
             await self._after_refusal(error)
         except AnswerLost as error:
-            await self._broken(request, batch, error)
+            await self._broken(sent, batch, error)
         else:
             self._lost_in_a_row = 0
-            self._record(request, batch, answers)
+            self._record(sent, batch, answers)
             await self._guard()
         finally:
             self._in_flight -= 1
@@ -186,23 +199,36 @@ class Apply:
             return size
         return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
 
-    def _claim(self, batch: Sequence[Entry]) -> int:
-        now = self._clock()
-        quiet_at = now + timedelta(seconds=at_work(self._ender.pacer.size.predicted(len(batch))))
-        return self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
+    def _claim(self, batch: Sequence[Entry]) -> Sent:
+        now, size = self._clock(), self._ender.pacer.size
+        quiet_at = now + timedelta(seconds=at_work(size.predicted(len(batch))))
+        request = self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
+        return Sent(request, now, time.monotonic(), len(batch), size.now)
+
+    def _batch(self, sent: Sent, ended: int) -> Batch:
+        return Batch(
+            request=sent.request,
+            began=sent.began,
+            answered=self._clock(),
+            entries=sent.entries,
+            ended=ended,
+            size=sent.size,
+            seconds=time.monotonic() - sent.at,
+        )
 
     def _ending(self, entry: Entry) -> Ending:
         return Ending(entry.id, entry.action, self._status(entry))
 
-    def _put_back(self, batch: Sequence[Entry], error: CleanupError) -> None:
+    def _put_back(self, sent: Sent, batch: Sequence[Entry], error: CleanupError) -> None:
         outcomes = [Outcome(entry.id, State.PLANNED, refund=True, alone=entry.alone) for entry in batch]
-        self._journal.record(outcomes, now=self._clock())
+        self._journal.record(outcomes, now=self._clock(), batch=self._batch(sent, 0))
         self._desk.unchecked(list(batch))
         _log.info("apply.put_back", entries=len(outcomes), reason=str(error))
 
-    async def _broken(self, request: int, batch: Sequence[Entry], error: AnswerLost) -> None:
+    async def _broken(self, sent: Sent, batch: Sequence[Entry], error: AnswerLost) -> None:
         """Leaves the entries SENT: what became of them is asked for when this round is over."""
-        (self._crashed if isinstance(error, Crashed) else self._silent).add(request)
+        self._journal.record((), now=self._clock(), batch=self._batch(sent, 0))
+        (self._crashed if isinstance(error, Crashed) else self._silent).add(sent.request)
         if batch[0].alone and isinstance(error, Crashed):
             return  # a suspect that breaks its own request says nothing about the portal
         self._ender.pacer.broke(len(batch))
@@ -225,19 +251,20 @@ class Apply:
         with self._stop.interrupts():
             await anyio.sleep(min(20.0, 0.1 * 2**self._lost_in_a_row) * random.uniform(0.5, 1))  # noqa: S311 - jitter
 
-    def _record(self, request: int, batch: Sequence[Entry], answers: Sequence[CallAnswer]) -> None:
+    def _record(self, sent: Sent, batch: Sequence[Entry], answers: Sequence[CallAnswer]) -> None:
         outcomes = [answered(entry, answer) for entry, answer in zip(batch, answers, strict=True)]
         blocking = next(filter(None, (self._for_all(answer) for answer in answers)), None)
         if blocking is not None:
             outcomes = [unless_ended(outcome) for outcome in outcomes]
             self._stop.ask(blocking)
-        self._journal.record(outcomes, now=self._clock())
+        ended = sum(outcome.state in ENDED_BY.values() for outcome in outcomes)
+        self._journal.record(outcomes, now=self._clock(), batch=self._batch(sent, ended))
         back = {outcome.id for outcome in outcomes if outcome.state is State.PLANNED}
         self._desk.unchecked([entry for entry in batch if entry.id in back])
         self._refused |= {outcome.id for outcome in outcomes if outcome.error}
-        ended = sum(outcome.state in ENDED_BY.values() for outcome in outcomes)
         self._ended += ended
-        _log.info("apply.batch_done", request=request, entries=len(batch), ended=ended, pacer=repr(self._ender.pacer))
+        pacer = repr(self._ender.pacer)
+        _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, pacer=pacer)
 
     def _for_all(self, answer: CallAnswer) -> CleanupError | None:
         """An error of one call that holds for the webhook as a whole, such as lost rights."""

@@ -21,6 +21,13 @@ class AnyOutput(StrEnum):
 class Table(StrEnum):
     CSV = "csv"
     JSON = "json"
+    JSONL = "jsonl"
+    HTML = "html"
+
+
+class Language(StrEnum):
+    EN = "en"
+    RU = "ru"
 
 
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="The rules file (YAML).", show_default=False)]

@@ -15,12 +15,11 @@ from cleanup.cli.options import (
     OutputOption,
     RunArgument,
     StateOption,
-    Table,
     VerboseOption,
     WebhookOption,
 )
 from cleanup.cli.shared import load, moment_of, open_console, print_json, run_async, setting_of, state_directory
-from cleanup.errors import CleanupError, UsageError
+from cleanup.errors import CleanupError
 
 if TYPE_CHECKING:
     from cleanup.state_directory import StateDirectory
@@ -155,32 +154,6 @@ def runs(output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> N
         print_json(documents)
     else:
         show_runs(documents, open_console())
-
-
-@app.command()
-def report(
-    run: RunArgument = "last",
-    table: Annotated[Table, typer.Option("--format", help="One row an entry.")] = Table.CSV,
-    file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Write here, not to stdout.", show_default=False)
-    ] = None,
-    state_dir: StateOption = None,
-) -> None:
-    """Write the entries of a run: what was selected, by which rule, and what became of it."""
-    from cleanup.journal import Journal
-    from cleanup.reports import tables
-
-    write = tables.write_csv if table is Table.CSV else tables.write_json
-    with Journal.open(state_directory(state_dir).find(run), readonly=True) as journal:
-        if file is None:
-            write(journal, sys.stdout)
-            return
-        try:
-            with file.open("w", encoding="utf-8", newline="") as target:
-                file.chmod(0o600)
-                write(journal, target)
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 @app.command()

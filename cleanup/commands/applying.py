@@ -12,7 +12,7 @@ import anyio
 
 from cleanup import guards
 from cleanup.apply import Apply, Judge, Rehearsal, rehearse
-from cleanup.commands.connection import Result, Setting, clock, connected, usage
+from cleanup.commands.connection import Result, Setting, clock, connected, usage, waits
 from cleanup.commands.planning import resume_plan
 from cleanup.commands.recorded import book_of, rules_of
 from cleanup.config import RulesFile, digest_of
@@ -120,7 +120,7 @@ class Work:
                 stop.ask(error)
             finally:
                 beside.cancel_scope.cancel()
-                journal.save_usage(usage(connection, began))
+                journal.save_usage(usage(connection, began), waits(connection))
                 self._remember(connection)
 
     async def _end(self, connection: Connection, stop: Stop) -> None:
@@ -187,7 +187,7 @@ class Work:
 async def _keep_usage(journal: Journal, connection: Connection, began: float) -> None:
     while True:
         await anyio.sleep(_SAVE_EVERY)
-        journal.save_usage(usage(connection, began))
+        journal.save_usage(usage(connection, began), waits(connection))
 
 
 def _limits(rules: RulesFile, window: Window) -> Limits:

@@ -4,14 +4,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
 from cleanup.config import RulesFile
 from cleanup.config.settings import Pace
 from cleanup.errors import AccessError, SafetyStop
-from cleanup.journal import Usage
+from cleanup.journal import Usage, Wait
 from cleanup.portal import learned
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Probe
@@ -19,6 +19,9 @@ from cleanup.portal.connect import Connection, connect
 from cleanup.reports.document import Document
 from cleanup.state_directory import StateDirectory
 from cleanup.stop import Stop
+
+#: Seconds; what is shorter is no wait that a person would see.
+_SHORTEST_WAIT = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,18 @@ def usage(connection: Connection, began: float) -> Usage:
         waiting_rate=pacer.waiting_rate.seconds,
         waiting_operating=pacer.waiting_operating.seconds,
     )
+
+
+def waits(connection: Connection) -> list[Wait]:
+    """What was waited for since the last call, in the time of day."""
+    pacer, now, at = connection.line.pacer, clock(), time.monotonic()
+    watches = (("rate", pacer.waiting_rate), ("operating", pacer.waiting_operating))
+    return [
+        Wait(reason, now - timedelta(seconds=at - began), now - timedelta(seconds=at - ended))
+        for reason, watch in watches
+        for began, ended in watch.taken()
+        if ended - began >= _SHORTEST_WAIT
+    ]
 
 
 def clock() -> datetime:

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -38,6 +39,8 @@ class RulesFile:
     #: "sha256:" and the hex digest of the text.
     digest: str
     portal: str | None
+    #: Of dates without an offset; reports tell times in it.
+    timezone: tzinfo | None = None
     limits: Limits
     pace: Pace
     book: RuleBook
@@ -90,9 +93,9 @@ def _read(source: Source) -> RulesFile:
 class _File:
     def __init__(self, source: Source, top: Section) -> None:
         self._source, self._top = source, top
-        zone = top.scalar("timezone", _zone, None)
+        self._zone = top.scalar("timezone", _zone, None)
         sets = section(source, top.get("sets"), _keys_of(top.get("sets")), "sets")
-        self._matches = MatchReader(source, zone, None if sets is None else sets.node)
+        self._matches = MatchReader(source, self._zone, None if sets is None else sets.node)
         self._ids: dict[str, int] = {}
         self._warnings: list[Fault] = []
 
@@ -107,6 +110,7 @@ class _File:
             source=self._source.text,
             digest=_digest(self._source.text.encode()),
             portal=self._top.scalar("portal", _host, None),
+            timezone=self._zone,
             limits=self._limits(),
             pace=self._pace(),
             book=RuleBook(protect=protect, rules=rules),

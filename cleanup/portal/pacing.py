@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -35,6 +35,9 @@ class Stopwatch:
     _total: float = 0.0
     _waiting: int = 0
     _since: float = 0.0
+    #: From where `taken` has not told the running wait yet.
+    _untold: float = 0.0
+    _finished: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def running(self) -> bool:
@@ -47,7 +50,7 @@ class Stopwatch:
     @contextmanager
     def measure(self) -> Iterator[None]:
         if not self._waiting:
-            self._since = self.clock()
+            self._since = self._untold = self.clock()
         self._waiting += 1
         try:
             yield
@@ -55,6 +58,16 @@ class Stopwatch:
             self._waiting -= 1
             if not self._waiting:
                 self._total += self.clock() - self._since
+                self._finished.append((self._untold, self.clock()))
+
+    def taken(self) -> list[tuple[float, float]]:
+        """The waits since the last call as (began, ended) on the clock; a running one as far as it has come."""
+        now, finished = self.clock(), self._finished
+        self._finished = []
+        if self._waiting:
+            finished.append((self._untold, now))
+            self._untold = now
+        return finished
 
 
 class BucketMemory:

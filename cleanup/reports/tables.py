@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import IO
 
 from cleanup.journal import Journal
@@ -30,7 +32,17 @@ COLUMNS = (
     "error",
 )
 _STATUS = {State.PLANNED: "pending", State.SENT: "pending", State.GONE: "already_gone"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Numbers and times of our own making.
+_PLAIN = frozenset({"action", "status", "template_id", "started", "modified", "started_by", "owned_until"})
+_FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|['\t\r\n]")
+#: Digits with what numbers, dates and times have between them, in any locale.
+_NUMBER = re.compile(r"[0-9][0-9\s.,:;/%eE+-]*|[.,][0-9].*")
+_BEHIND_SEPARATOR = re.compile(r"([;\t\r\n|][\s\"']*)([=+\-@＝＋－＠])")
+
+
+def status_of(state: State) -> str:
+    """As the run's document names it: pending, killed, terminated, already_gone, changed or failed."""
+    return _STATUS.get(state, state.value)
 
 
 def rows(journal: Journal) -> Iterator[dict[str, str]]:
@@ -41,11 +53,11 @@ def rows(journal: Journal) -> Iterator[dict[str, str]]:
 
 
 def write_csv(journal: Journal, file: IO[str]) -> None:
-    """RFC 4180. A text that a spreadsheet would take for a formula or a number is kept a text by an apostrophe."""
+    """RFC 4180, without a byte order mark. No cell can become a formula or a number (see `safe`)."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for row in rows(journal):
-        writer.writerow(_safe(name, value) for name, value in row.items())
+        writer.writerow(value if name in _PLAIN else safe(value) for name, value in row.items())
 
 
 def write_json(journal: Journal, file: IO[str]) -> None:
@@ -57,13 +69,19 @@ def write_json(journal: Journal, file: IO[str]) -> None:
     file.write("\n]\n")
 
 
+def write_jsonl(journal: Journal, file: IO[str]) -> None:
+    """JSON Lines: an object a line and nothing else."""
+    for row in rows(journal):
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 def _row(entry: Entry, names: dict[int, str], sent_at: str, ended_at: str) -> tuple[str, ...]:
     instance = entry.instance
     return (
         entry.id,
         entry.rule,
         entry.action.value,
-        _STATUS.get(entry.state, entry.state.value),
+        status_of(entry.state),
         entry.reason,
         _text(instance.template_id),
         names.get(instance.template_id or 0, ""),
@@ -85,15 +103,13 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _safe(name: str, value: str) -> str:
-    if value.startswith(_FORMULA) or (name == "id" and _reads_as_number(value)):
-        return "'" + value
-    return value
+@lru_cache(maxsize=1024)  # most cells of a column are alike
+def safe(value: str) -> str:
+    """The value with an apostrophe before it where a spreadsheet would take it for anything but a text.
 
-
-def _reads_as_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+    Programs split a line at their own separator, also inside quotes that do not open the line: so a formula behind
+    such a separator gets one, too. A value that begins with an apostrophe gets another: who reads the file takes one
+    away.
+    """
+    value = _BEHIND_SEPARATOR.sub(r"\1'\2", value)
+    return "'" + value if _FORMULA.match(value) or _NUMBER.fullmatch(value) else value
