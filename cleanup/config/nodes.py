@@ -7,15 +7,19 @@ from typing import TypeAlias
 
 import yaml
 
+from cleanup.config import syntax
 from cleanup.config.faults import Fault, Faults, legible
 
 MOST_BYTES = 256 * 1024
 _MOST_NODES = 50_000
+#: Of the forbidden characters of a file, so many are told.
+_MOST_CHARACTERS = 20
 _DEEPEST = 40
 _TOO_DEEP = "nested too deeply"
-_TAGS = re.compile(r"tag:yaml\.org,2002:(str|int|float|bool|null|timestamp|map|seq|merge|value)")
 #: Line breaks to YAML 1.1, but not to YAML 1.2 or to most editors: behind one, a comment is no comment any more.
 _HIDDEN_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+#: What no YAML reader takes, so it is told with its place before one tries. The readers tell places in bytes here.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -42,6 +46,8 @@ class Mapping:
     pairs: tuple[tuple[Scalar, "Node"], ...]
     line: int
     column: int
+    #: A pair was left out, and told.
+    lacking: bool = False
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -61,9 +67,7 @@ class Source:
     def place(self, line: int, column: int, message: str) -> Fault:
         lines = self.text.split("\n")
         shown = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
-        return Fault(
-            self.file, line, column, legible(message), shown if len(shown) <= 200 and shown.isprintable() else ""
-        )
+        return Fault(self.file, line, column, legible(message), shown)
 
 
 def decode(content: bytes, file: str) -> Source:
@@ -77,24 +81,31 @@ def decode(content: bytes, file: str) -> Source:
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise Faults([Fault(file, line, column, "this byte is not UTF-8; save the file as UTF-8")]) from None
     source = Source(file, text)
-    if hidden := _HIDDEN_BREAK.search(text):
-        line, column = text.count("\n", 0, hidden.start()) + 1, hidden.start() - text.rfind("\n", 0, hidden.start())
-        raise Faults(
-            [source.place(line, column, f"this line break, {hidden[0]}, is none to all YAML readers; remove it")]
-        )
+    told = [
+        _told(source, found, "this line break, {}, is none to all YAML readers; remove it")
+        for found in _HIDDEN_BREAK.finditer(text)
+    ]
+    told += [
+        _told(source, found, "the character {} cannot stand in YAML; remove it") for found in _FORBIDDEN.finditer(text)
+    ]
+    if told:
+        raise Faults(told[:_MOST_CHARACTERS])
     return source
+
+
+def _told(source: Source, found: re.Match[str], message: str) -> Fault:
+    at = found.start()
+    line, column = source.text.count("\n", 0, at) + 1, at - source.text.rfind("\n", 0, at)
+    return source.place(line, column, message.format(f"U+{ord(found[0]):04X}"))
 
 
 def compose(source: Source) -> Node | None:
     """The file's one document as nodes; None when it is empty. Raises Faults when it is no YAML."""
     try:
-        deep = _too_deep(source.text)
+        deep = _scan(source)
         root = None if deep else yaml.compose(source.text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        raise Faults([_syntax(source, error)]) from None
-    except yaml.reader.ReaderError as error:
-        line = source.text.count("\n", 0, error.position) + 1
-        raise Faults([source.place(line, 1, "a character that YAML does not allow")]) from None
+        raise Faults([*source.faults, syntax.fault(source.place, error)]) from None
     except (RecursionError, yaml.YAMLError, ValueError):
         raise Faults([Fault(source.file, 1, 1, "this cannot be read as YAML")]) from None
     if deep:
@@ -102,27 +113,26 @@ def compose(source: Source) -> Node | None:
     return None if root is None else _Reader(source).node(root, 0)
 
 
-def _too_deep(text: str) -> tuple[int, int] | None:
-    """Line and column where it is: the composer in C recurses without a limit, until the process dies."""
+def _scan(source: Source) -> tuple[int, int] | None:
+    """Notes tags, and returns line and column of what is nested too deeply.
+
+    The composer in C recurses without a limit, until the process dies; and it does not tell a tag that was written
+    from one that it found itself.
+    """
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(source.text, Loader=_LOADER):
+        mark = event.start_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if tag := getattr(event, "tag", None):
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            source.faults.append(source.place(line, column, f"the tag {shown} is not allowed; write the plain value"))
         if isinstance(event, yaml.CollectionStartEvent):
             if depth > _DEEPEST:
-                mark = event.start_mark
-                return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+                return line, column
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return None
-
-
-def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Fault:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    problem = error.problem or "this cannot be read as YAML"
-    if "single document" in f"{error.context} {problem}":
-        problem = "a second document begins here; a rules file is one"
-    return source.place(line, column, problem)
 
 
 class _Reader:
@@ -138,13 +148,12 @@ class _Reader:
         if depth > _DEEPEST or self._count > _MOST_NODES:
             what = _TOO_DEEP if depth > _DEEPEST else "aliases make this file explode"
             raise Faults([self._source.place(line, column, what)])
-        if _TAGS.fullmatch(node.tag) is None:
-            self._source.faults.append(self._source.place(line, column, f"the tag {node.tag} is not allowed"))
         if isinstance(node, yaml.ScalarNode):
             return Scalar(node.value, not node.style, line, column)
         if isinstance(node, yaml.SequenceNode):
             return Sequence(tuple(self.node(item, depth + 1) for item in node.value), line, column)
-        return Mapping(tuple(self._pairs(node, depth)), line, column)
+        pairs = tuple(self._pairs(node, depth))
+        return Mapping(pairs, line, column, lacking=len(pairs) < len(node.value))
 
     def _pairs(self, node: yaml.Node, depth: int) -> Iterator[tuple[Scalar, Node]]:
         seen: dict[str, int] = {}
@@ -152,6 +161,8 @@ class _Reader:
             key, value = self.node(raw_key, depth + 1), self.node(raw_value, depth + 1)
             if not isinstance(key, Scalar):
                 self._source.fault(key, "a key must be one word")
+            elif key.plain and key.text == "<<":
+                self._source.fault(key, "maps are not merged by “<<” here; write a set, and “use:” it")
             elif key.text in seen:
                 self._source.fault(key, f"“{key.text}” stands here twice; first in line {seen[key.text]}")
             else:

@@ -30,7 +30,8 @@ def shadows(book: RuleBook, reasoner: Reasoner) -> Iterator[Shadow]:
     """
     above: list[_Above] = []
     written: dict[str, Protect | Rule] = {}
-    for entry in (*book.protect, *book.rules):
+    entries: tuple[Protect | Rule, ...] = (*book.protect, *book.rules)
+    for entry in entries:
         text = str(entry.match)
         if isinstance(entry, Rule) and (found := written.get(text) or _shadow(entry, above, reasoner)):
             yield Shadow(entry, found)
