@@ -18,10 +18,10 @@ from cleanup.rules.examples import ANY_TIME, Example, Expected, asks_for_ages
 _TEXTS = ("module", "entity", "document_id")
 _NUMBERS = ("template_id", "started_by")
 _TIMES = ("started", "modified", "owned_until")
-_UNREADABLE = (*_NUMBERS, *_TEXTS, *_TIMES)
+UNREADABLE = (*_NUMBERS, *_TEXTS, *_TIMES)
 _AN_ID = "66e412fdc9bd44.36306599"
 _LEFT_ALONE = frozenset(Decision) - {Decision.SELECTED}
-_WORDS = ("left alone", *Decision)
+WORDS = ("left alone", *Decision)
 
 
 class ExampleReader:
@@ -86,7 +86,7 @@ class ExampleReader:
         return frozenset(name for _, name in names if name)
 
     def _field(self, node: Node) -> str:
-        return scalar(self._source, node, partial(_one_of, _UNREADABLE, "field that can be unreadable"), "")
+        return scalar(self._source, node, partial(_one_of, UNREADABLE, "field that can be unreadable"), "")
 
     def _expected(self, node: Node | None) -> Expected:
         if isinstance(node, Scalar):
@@ -131,7 +131,7 @@ def _ago(now: datetime, age: timedelta) -> datetime:
 
 
 def _decisions(node: Scalar) -> frozenset[Decision]:
-    word = _one_of(_WORDS, "decision", node)
+    word = _one_of(WORDS, "decision", node)
     return _LEFT_ALONE if word == "left alone" else frozenset({Decision(word)})
 
 

@@ -43,7 +43,7 @@ _OPERATORS = {
     "exists": "the field that it is about, such as template: {{{}: false}}",
     "longer_than": "stuck: {{{}: 1h}}",
 }
-_LONGEST_PATTERN = 1000
+LONGEST_PATTERN = 1000
 #: Of one match, with the sets that it uses. Sets that use sets grow like aliases that use aliases.
 _MOST_TESTS = 10_000
 _DEEPEST_SETS = 5
@@ -235,8 +235,8 @@ class MatchReader:
 
     def _compiled(self, kind: str, node: Scalar) -> Iterator[Pattern]:
         written = scalar(self._source, node, scalars.text, "")
-        if len(written) > _LONGEST_PATTERN:
-            self._source.fault(node, f"a pattern may have {_LONGEST_PATTERN} letters")
+        if len(written) > LONGEST_PATTERN:
+            self._source.fault(node, f"a pattern may have {LONGEST_PATTERN} letters")
             return
         if not node.text and not node.plain:
             self._source.fault(node, "an empty text matches nothing; for a missing value write {exists: false}")
