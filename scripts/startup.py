@@ -1,4 +1,4 @@
-"""Measures whole processes: `--help`, `validate` of a generated file of 200 rules, and `status`, beside `python -c pass`.
+"""Measures whole processes: `--help`, `validate` of a file of 200 rules, and `status`, beside `python -c pass`.
 
 The processes run in turns, so that a busy moment of the machine meets all of them. Exits with 1 if a target is missed.
 """

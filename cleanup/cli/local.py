@@ -1,4 +1,4 @@
-"""The verbs around a rules file, `init`, `validate`, `test` and `schema`, and the sandbox's own. `init` may ask a portal."""
+"""The verbs around a rules file (`init`, `validate`, `test`, `schema`), and the sandbox. `init` may ask a portal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

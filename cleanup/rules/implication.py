@@ -24,11 +24,13 @@ from cleanup.rules.match import (
     TextTest,
     TimeTest,
     Use,
+    inner,
 )
 
-#: Comparisons of two nodes, so that no file keeps the loader busy. A file of 200 rules needs about 50,000.
-STEPS = 250_000
-_MOST_CONJUNCTS = 40
+#: Comparisons of two nodes in all, so that no file keeps the loader busy.
+STEPS = 40_000
+#: Larger trees are not reasoned about.
+MOST_NODES = 100
 _LIMITS = ("older_than", "newer_than", "before", "after")
 
 
@@ -40,55 +42,74 @@ class Reasoner:
 
     def implies(self, one: Match, other: Match) -> bool:
         """Whether `other` is true of every instance that `one` is true of."""
+        return is_small(one) and is_small(other) and self.normal_implies(normal(one), normal(other))
+
+    def normal_implies(self, one: Match, other: Match) -> bool:
+        """The same of matches in normal form."""
         self.steps -= 1
         if self.steps < 0:
             return False
-        one, other = _pushed(one), _pushed(other)
         if isinstance(one, AnyOf):
-            return all(self.implies(item, other) for item in one.items)
+            return all(self.normal_implies(item, other) for item in one.items)
         if isinstance(other, All):
-            return all(self.implies(one, item) for item in other.items)
-        if isinstance(other, AnyOf) and any(self.implies(one, item) for item in other.items):
+            return all(self.normal_implies(one, item) for item in other.items)
+        if isinstance(other, AnyOf) and any(self.normal_implies(one, item) for item in other.items):
             return True
         if isinstance(one, All):
-            return any(self.implies(item, other) for item in one.items)
+            return any(self.normal_implies(item, other) for item in one.items)
         return not isinstance(other, AnyOf) and _literal_implies(one, other)
 
     def clash(self, one: Match, other: Match) -> tuple[Match, Match] | None:
         """A part of each that cannot hold together with the other, when both are wanted at once."""
-        for here in _conjuncts(one):
-            for there in _conjuncts(other):
-                if self.implies(here, Not(there)) or self.implies(there, Not(here)):
+        if not (is_small(one) and is_small(other)):
+            return None
+        for here in conjuncts(normal(one)):
+            for there in conjuncts(normal(other)):
+                if self._exclude(here, there) or self._exclude(there, here):
                     return here, there
         return None
 
+    def _exclude(self, one: Match, other: Match) -> bool:
+        return self.normal_implies(one, _denied(other))
 
-def _conjuncts(match: Match) -> list[Match]:
-    return [part for part, _ in zip(_flattened(match), range(_MOST_CONJUNCTS), strict=False)]
+
+def is_small(match: Match) -> bool:
+    """Whether it has so few nodes, sets written out, that it is reasoned about."""
+    return sum(1 for _, _ in zip(_nodes(match), range(MOST_NODES + 1), strict=False)) <= MOST_NODES
 
 
-def _flattened(match: Match) -> Iterator[Match]:
-    match = _pushed(match)
+def _nodes(match: Match) -> Iterator[Match]:
+    yield match
+    for item in inner(match):
+        yield from _nodes(item)
+
+
+def conjuncts(match: Match) -> Iterator[Match]:
+    """Of a match in normal form, the parts that must all be true."""
     if not isinstance(match, All):
         yield match
         return
     for item in match.items:
-        yield from _flattened(item)
+        yield from conjuncts(item)
 
 
-def _pushed(match: Match) -> Match:
+def normal(match: Match) -> Match:
     """The same truth with sets written out, `not` on leaves only, and a time test for each limit.
 
     Kleene's logic keeps De Morgan's laws and the double negation.
     """
     match match:
         case Use(_, item):
-            return _pushed(item)
+            return normal(item)
         case Not(item):
-            return _denied(_pushed(item))
+            return _denied(normal(item))
+        case All(items):
+            return All(tuple(map(normal, items)))
+        case AnyOf(items):
+            return AnyOf(tuple(map(normal, items)))
         case TimeTest():
-            parts = [part for limit in _LIMITS if (part := _limit(match, limit))]
-            return match if len(parts) < 2 else All(tuple(parts))
+            parts = tuple(part for limit in _LIMITS if (part := _limit(match, limit)))
+            return match if len(parts) < 2 else All(parts)
     return match
 
 
@@ -98,13 +119,14 @@ def _limit(test: TimeTest, limit: str) -> TimeTest | None:
 
 
 def _denied(match: Match) -> Match:
+    """The opposite of a normal form, as a normal form."""
     match match:
         case Not(item):
             return item
         case All(items):
-            return AnyOf(tuple(Not(item) for item in items))
+            return AnyOf(tuple(map(_denied, items)))
         case AnyOf(items):
-            return All(tuple(Not(item) for item in items))
+            return All(tuple(map(_denied, items)))
         case Exists(name, expected):
             return Exists(name, not expected)
         case Locked(expected):

@@ -75,8 +75,18 @@ def moment(chance: random.Random) -> datetime:
 #: Drawn by an index, since hypothesis would take a hundred times as long to draw the parts.
 POOL = tuple(instance(random.Random(seed)) for seed in range(3000))
 instances = st.integers(0, len(POOL) - 1).map(POOL.__getitem__)
-#: A stretch of the pool, for what must hold for many.
-rows = st.integers(0, len(POOL) - 200).map(lambda at: POOL[at : at + 200])
+
+
+class Stretch(tuple[Instance, ...]):
+    """A part of the pool, for what must hold for many; shown in short."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Stretch(POOL[{POOL.index(self[0])}:][:{len(self)}])"
+
+
+rows = st.integers(0, len(POOL) - 200).map(lambda at: Stretch(POOL[at : at + 200]))
 
 
 def several(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
