@@ -57,15 +57,15 @@ def load_rules(path: Path) -> RulesFile:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise Faults([Fault(str(path), 1, 1, f"the file cannot be read: {error.strerror}")]) from error
-    return _read(decode(content, str(path)))
+    return read_source(decode(content, str(path)))
 
 
 def parse_rules(text: str, file: str) -> RulesFile:
     """The same from a text that was read before, such as a journal's copy. Raises Faults."""
-    return _read(decode(text.encode(errors="surrogatepass"), file))
+    return read_source(decode(text.encode(errors="surrogatepass"), file))
 
 
-def _read(source: Source) -> RulesFile:
+def read_source(source: Source) -> RulesFile:
     root = compose(source)
     if root is None:
         raise Faults([Fault(source.file, 1, 1, "the file is empty; begin with “version: 1”")])

@@ -86,7 +86,7 @@ class Stretch(tuple[Instance, ...]):
         return f"Stretch(POOL[{POOL.index(self[0])}:][:{len(self)}])"
 
 
-rows = st.integers(0, len(POOL) - 200).map(lambda at: Stretch(POOL[at : at + 200]))
+rows = st.integers(0, len(POOL) - 60).map(lambda at: Stretch(POOL[at : at + 60]))
 
 
 def several(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
