@@ -6,14 +6,13 @@ import yaml
 
 from cleanup.config.faults import Fault
 
+SECOND_DOCUMENT = "a second document begins here; a rules file is one"
 _DO_NOT_FIT = "the lines above do not fit: check the indentation, and that brackets and quotes are closed"
 #: Words of the reader (the one in C, and the one in Python), and ours. The first that fits is told.
 _WORDS = {
-    "single document": "a second document begins here; a rules file is one",
     "<document start>": "the file has ended before this line; remove “...”, or check the indentation",
     "tab character": "a tab stands in the indentation; indent with blanks",
     "cannot start any token": "no value begins with this character; indent with blanks, and put such a text in quotes",
-    "undefined alias": "no “&” above gives this name; put a text that begins with “*” in quotes",
     "alphabetic or numeric": "“*” and “&” begin a name here; put a text that begins with them in quotes",
     "mapping values are not allowed": "check the indentation, and put a text that holds “: ” in quotes",
     "sequence entries are not allowed": "a “- ” cannot stand here; check the indentation",
@@ -27,7 +26,6 @@ _WORDS = {
     "unexpected end of stream": "the file ends here within quotes or brackets",
     "document separator": "the file ends here within quotes or brackets",
     "escape": "a “\\” in double quotes begins a code; write “\\\\”, or use single quotes",
-    "duplicate anchor": "this “&” name stands here twice",
     "tag": "a text that begins with “!” is a tag to YAML; put it in quotes",
     "incompatible YAML": "this is not YAML 1.1 or 1.2",
 }
