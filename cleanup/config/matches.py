@@ -126,11 +126,8 @@ class MatchReader:
         """Only where all tests were read without a fault: what stands for a faulty one proves nothing."""
         if len(self._source.faults) > told:
             return
-        for at, other in enumerate(tests):
-            found = self._reasoner.clash(All(tests[:at]), other) if at else None
-            if found:
-                self._source.fault(places[at], f"nothing has “{found[0]}” and “{found[1]}” at once")
-                return
+        if found := self._reasoner.clash(tests):
+            self._source.fault(places[found.at], f"nothing has “{found.one}” and “{found.other}” at once")
 
     def _test(self, key: Scalar, value: Node) -> Match:
         name = key.text

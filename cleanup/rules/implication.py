@@ -4,7 +4,7 @@ A yes holds for every instance and every `now`; a no only says that nothing was 
 on both sides, so a yes is about what is certainly true.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cleanup.rules.match import (
@@ -34,6 +34,15 @@ MOST_NODES = 100
 _LIMITS = ("older_than", "newer_than", "before", "after")
 
 
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Two parts that cannot hold together; `at` is the test that the second stands in."""
+
+    at: int
+    one: Match
+    other: Match
+
+
 @dataclass(slots=True)
 class Reasoner:
     """Answers questions about pairs of matches until its steps are used up; then every answer is no."""
@@ -59,14 +68,16 @@ class Reasoner:
             return any(self.normal_implies(item, other) for item in one.items)
         return not isinstance(other, AnyOf) and _literal_implies(one, other)
 
-    def clash(self, one: Match, other: Match) -> tuple[Match, Match] | None:
-        """A part of each that cannot hold together with the other, when both are wanted at once."""
-        if not (is_small(one) and is_small(other)):
-            return None
-        for here in conjuncts(normal(one)):
-            for there in conjuncts(normal(other)):
-                if self._exclude(here, there) or self._exclude(there, here):
-                    return here, there
+    def clash(self, tests: Sequence[Match]) -> Clash | None:
+        """The first test that cannot hold together with one before it, when all are wanted at once."""
+        before: list[Match] = []
+        for at, test in enumerate(tests):
+            parts = list(conjuncts(normal(test))) if is_small(test) else []
+            for one in before:
+                for other in parts:
+                    if self._exclude(one, other) or self._exclude(other, one):
+                        return Clash(at, one, other)
+            before += parts
         return None
 
     def _exclude(self, one: Match, other: Match) -> bool:

@@ -35,7 +35,7 @@ def test_what_is_implied_is_true_wherever_its_reason_is(pair: tuple[Match, Match
 @settings(max_examples=500)
 @given(pair=related, rows=rows)
 def test_what_clashes_is_never_true_at_once(pair: tuple[Match, Match], rows: tuple[Instance, ...]) -> None:
-    if Reasoner().clash(*pair):
+    if Reasoner().clash(pair):
         both = resolved(All(pair), TEMPLATES)
         assert all(both.test(row, NOW) is not True for row in rows)
 
