@@ -151,7 +151,8 @@ def test_the_examples_reach_what_they_must() -> None:
     collect()
     assert set(decisions) == set(Decision)
     assert all(truths[truth] > sum(truths.values()) * 0.05 for truth in (True, False, None)), truths
-    assert set(culprits) >= set(TESTED) - {"id"}, "an id is always known"
+    # An id is always known; stuck and locked mostly name owned_until.
+    assert set(culprits) >= set(TESTED) - {"id", "stuck", "locked"}
     assert sum(count for depth, count in depths.items() if depth > 2) > 50, depths
 
 
