@@ -57,6 +57,13 @@ class Inventory:
             found[name] += count
         return found
 
+    @property
+    def by_template(self) -> Counter[int | None]:
+        found: Counter[int | None] = Counter()
+        for (template, _), count in self.templates.items():
+            found[template] += count
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from cleanup.sandbox import Sandbox, Settings
 from tests.harness import Bench
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+#: A busy machine must not fail a property; pytest's own time limit ends one that hangs.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 Open = Callable[..., AbstractAsyncContextManager[Bench]]
 

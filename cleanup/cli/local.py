@@ -1,12 +1,62 @@
-"""The verbs that ask no portal: `validate`, and the sandbox's own."""
+"""The verbs around a rules file (`init`, `validate`, `test`, `schema`), and the sandbox. `init` may ask a portal."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cleanup.cli.app import app
-from cleanup.cli.options import RulesArgument
-from cleanup.cli.shared import load, open_console
+from cleanup.cli.options import Output, OutputOption, RulesArgument, StateOption, VerboseOption, WebhookOption
+from cleanup.cli.shared import load, open_console, print_json, run_async, setting_of
+from cleanup.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from cleanup.inventory import Survey
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("rules.yaml"),
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no portal, though a webhook is there.")] = False,
+    webhook_file: WebhookOption = None,
+    state_dir: StateOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write a rules file to begin with; with a webhook, one that names what is on its portal. Changes nothing there."""
+    from datetime import UTC, datetime
+
+    from cleanup.portal import auth
+    from cleanup.reports.starter import rules_text
+
+    _refuse_to_overwrite(file)
+    asked = auth.is_given(webhook_file) and not offline
+    survey = _survey(webhook_file, state_dir, verbose=verbose) if asked else None
+    _write(file, rules_text(str(file), survey, datetime.now(UTC)))
+    about = (
+        f"for {survey.portal}" if survey else "from the example; with a webhook it would name what is on your portal"
+    )
+    typer.echo(f"{file}: written {about}. Next:  b24-cleanup validate {file}")
+
+
+def _survey(webhook_file: Path | None, state_dir: Path | None, *, verbose: bool) -> "Survey":
+    from cleanup import commands
+
+    return run_async(commands.inventory, setting_of(webhook_file, state_dir, verbose=verbose))
+
+
+def _refuse_to_overwrite(file: Path) -> None:
+    if file.exists() or file.is_symlink():
+        raise UsageError(f"{file} is there already; it is not overwritten. Name another file, or move it away.")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        _refuse_to_overwrite(file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error
 
 
 @app.command()
@@ -16,6 +66,29 @@ def validate(rules: RulesArgument) -> None:
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"{rules}: {len(loaded.book.protect)} protect and {len(loaded.book.rules)} rules, no fault.")
+
+
+@app.command("test")
+def judge_examples(rules: RulesArgument, output: OutputOption = Output.TEXT) -> None:
+    """Judge the examples in a rules file (its section “tests”) offline, and say what came otherwise."""
+    from cleanup.reports import examples as shown
+    from cleanup.rules.examples import judge
+
+    loaded = load(rules)
+    judged = [judge(loaded.book, example) for example in loaded.examples]
+    if output is Output.JSON:
+        print_json(shown.as_json(judged))
+    else:
+        shown.show(judged, open_console())
+    raise typer.Exit(int(ExitCode.DONE if all(each.passed for each in judged) else ExitCode.USAGE))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of rules files, by which editors complete keys and explain them."""
+    from cleanup.config.schema import rules_schema
+
+    print_json(rules_schema())
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)

@@ -4,7 +4,11 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from cleanup.config.vocabulary import BORROWED
+
 _LONGEST = 500
+#: Letters of the line that are shown before and behind the place.
+_AROUND = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +26,15 @@ class Fault:
         told = f"{self.file}:{self.line}:{self.column}: {self.message}"
         if not self.source:
             return told
+        begin = max(0, self.column - _AROUND)
+        shown = "".join(map(_visible, self.source[begin : self.column + _AROUND]))
         # A tab before the caret must stay a tab, or the caret points elsewhere.
-        indent = "".join("\t" if letter == "\t" else " " for letter in self.source[: self.column - 1])
-        return f"{told}\n    {self.source}\n    {indent}^"
+        indent = "".join("\t" if letter == "\t" else " " for letter in shown[: self.column - 1 - begin])
+        return f"{told}\n    {shown}\n    {indent}^"
+
+
+def _visible(letter: str) -> str:
+    return letter if letter == "\t" or letter.isprintable() else "�"
 
 
 class Faults(ValueError):
@@ -50,6 +60,10 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f" Did you mean “{near[0]}”?" if near else f" There is: {', '.join(known)}."
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
     """The one word that was probably meant, or none."""
-    return difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    known, word = list(known), word.lower()
+    borrowed = [ours] if (ours := BORROWED.get(word)) in known else []
+    same = [name for name in known if name.lower() == word]
+    lower = {name.lower(): name for name in known}
+    return same or borrowed or [lower[name] for name in difflib.get_close_matches(word, lower, n=1, cutoff=cutoff)]

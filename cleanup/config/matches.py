@@ -3,16 +3,18 @@
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Places
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import partial
 from typing import TypeVar
 
-from cleanup.config import scalars
+from cleanup.config import scalars, vocabulary
 from cleanup.config.faults import meant
 from cleanup.config.nodes import Mapping, Node, Scalar, Sequence, Source
 from cleanup.config.sections import Section, items, one_or_many, scalar, section
 from cleanup.rules.documents import DOCUMENT_TYPES
+from cleanup.rules.implication import Reasoner
 from cleanup.rules.match import (
     All,
     AnyOf,
@@ -34,17 +36,19 @@ from cleanup.rules.match import (
 
 T = TypeVar("T")
 
-_TEXTS = ("document_id", "module", "entity", "id")
-_NUMBERS = ("template_id", "started_by")
-_TIMES = ("started", "modified")
-FIELDS = ("template", "document_type", "stuck", "locked", *_TEXTS, *_NUMBERS, *_TIMES)
-_KEYS = (*FIELDS, "all", "any", "not", "use")
-_LONGEST_PATTERN = 1000
+#: Keys that stand within a field, and the way to write them.
+_OPERATORS = {
+    **dict.fromkeys(("older_than", "newer_than", "before", "after"), "started: {{{}: …}} or modified: {{{}: …}}"),
+    **dict.fromkeys(("glob", "regex"), "template: {{{}: …}}"),
+    "exists": "the field that it is about, such as template: {{{}: false}}",
+    "longer_than": "stuck: {{{}: 1h}}",
+}
+LONGEST_PATTERN = 1000
 #: Of one match, with the sets that it uses. Sets that use sets grow like aliases that use aliases.
 _MOST_TESTS = 10_000
 _DEEPEST_SETS = 5
 _TOO_DEEP = f"sets are nested too deeply; a set may use a set, and so on, {_DEEPEST_SETS} times"
-_DYNAMIC = re.compile(r"dynamic_[1-9][0-9]*", re.ASCII)
+DYNAMIC = re.compile(r"dynamic_[1-9][0-9]*", re.ASCII)
 #: Stands where a faulty test stood; the file is refused anyway.
 _FAULTY = Everything()
 
@@ -61,17 +65,22 @@ class _Extent:
 class MatchReader:
     """Reads matches of one file; knows its timezone and its named sets."""
 
-    def __init__(self, source: Source, timezone: tzinfo | None, sets: Mapping | None) -> None:
-        self._source, self._timezone = source, timezone
+    def __init__(self, source: Source, timezone: tzinfo | None, sets: Mapping | None, reasoner: Reasoner) -> None:
+        self._source, self._timezone, self._reasoner = source, timezone, reasoner
         self._sets = {key.text: value for key, value in sets.pairs} if sets else {}
         self._open: list[str] = []
         self._read: dict[str, Use] = {}
         self._extents: dict[str, _Extent] = {}
+        #: The names of sets that a match used.
+        self.used: set[str] = set()
+        #: Texts that were probably meant as patterns.
+        self.doubtful: list[Scalar] = []
 
-    def read_sets(self) -> None:
+    def read_sets(self, names: Mapping | None) -> None:
         """Reads every set, so that faults in unused ones are told too."""
-        for name in self._sets:
-            self._named(name)
+        for name, _ in names.pairs if names else ():
+            scalar(self._source, name, scalars.text, "")
+            self._named(name.text)
 
     def read(self, node: Node) -> Match:
         """The tree of a match. Notes faults; never raises."""
@@ -100,29 +109,49 @@ class MatchReader:
         if isinstance(node, Sequence):
             self._source.fault(node, "a match is a map of tests; for OR write “any:” with a list")
             return _FAULTY
+        if not node.pairs and node.lacking:
+            return _FAULTY
         if not node.pairs:
             self._source.fault(node, "an empty match would mean all; write “match: everything” if that is meant")
             return _FAULTY
         return self._map(node)
 
     def _map(self, node: Mapping) -> Match:
-        tests = [self._test(key, value) for key, value in node.pairs]
-        return tests[0] if len(tests) == 1 else All(tuple(tests))
+        told = len(self._source.faults)
+        tests = tuple(self._test(key, value) for key, value in node.pairs)
+        self._refuse_clashes(tests, [key for key, _ in node.pairs], told)
+        return tests[0] if len(tests) == 1 else All(tests)
+
+    def _refuse_clashes(self, tests: tuple[Match, ...], places: Places[Node], told: int) -> None:
+        """Only where all tests were read without a fault: what stands for a faulty one proves nothing."""
+        if len(self._source.faults) > told:
+            return
+        if found := self._reasoner.clash(tests):
+            self._source.fault(places[found.at], f"nothing has “{found.one}” and “{found.other}” at once")
 
     def _test(self, key: Scalar, value: Node) -> Match:
         name = key.text
         if name == "all":
-            return All(self._several(value, name))
+            return self._all(value)
         if name == "any":
             return AnyOf(self._several(value, name))
         if name == "not":
             return Not(self._tree(value))
         if name == "use":
             return scalar(self._source, value, self._set, _FAULTY)
-        if name in FIELDS:
+        if name in vocabulary.FIELDS:
             return self._field(name, value)
-        self._source.fault(key, f"there is no test “{name}”.{meant(name, _KEYS)}")
+        if name in _OPERATORS:
+            self._source.fault(key, f"“{name}” stands within a field; write {_OPERATORS[name].format(name, name)}")
+        else:
+            self._source.fault(key, f"there is no test “{name}”.{meant(name, vocabulary.MATCH)}")
         return _FAULTY
+
+    def _all(self, node: Node) -> Match:
+        told = len(self._source.faults)
+        tests = self._several(node, "all")
+        self._refuse_clashes(tests, items(self._source, node, "“all”"), told)
+        return All(tests)
 
     def _several(self, node: Node, name: str) -> tuple[Match, ...]:
         found = tuple(self._tree(item) for item in items(self._source, node, f"“{name}”"))
@@ -138,30 +167,33 @@ class MatchReader:
             raise ValueError(f"there is no set “{name}”.{meant(name, self._sets) if self._sets else ''}")
         if len(self._open) > _DEEPEST_SETS:
             raise ValueError(_TOO_DEEP)
+        self.used.add(name)
         return self._named(name)
 
     def _named(self, name: str) -> Use:
         if name not in self._read:
+            told = len(self._source.faults)
             self._open.append(name)
             item = self.read(self._sets[name])
             self._open.pop()
+            item = item if len(self._source.faults) == told else _FAULTY
             extent = self._extent(item)
             self._read[name], self._extents[name] = Use(name, item), _Extent(extent.tests, extent.sets + 1)
         return self._read[name]
 
     def _field(self, name: str, value: Node) -> Match:
         if isinstance(value, Mapping) and any(key.text == "exists" for key, _ in value.pairs):
-            found = Section(self._source, value, ("exists",), f"“{name}” with “exists”")
+            found = Section(self._source, value, vocabulary.EXISTS, f"“{name}” with “exists”")
             return Exists(name, found.scalar("exists", scalars.boolean, True))
         if name == "template":
             return TemplateTest(self._patterns(value), f"{self._source.file}:{value.line}:{value.column}")
         if name == "document_type":
-            return DocumentTypeTest(frozenset(self._each(value, _document_type)))
-        if name in _TEXTS:
+            return DocumentTypeTest(frozenset(self._each(value, document_type_of)))
+        if name in vocabulary.TEXTS:
             return TextTest(name, self._patterns(value))
-        if name in _NUMBERS:
+        if name in vocabulary.NUMBERS:
             return NumberTest(name, frozenset(self._each(value, partial(scalars.whole, least=1))))
-        if name in _TIMES:
+        if name in vocabulary.TIMES:
             return self._time(name, value)
         return self._stuck(value) if name == "stuck" else Locked(scalar(self._source, value, scalars.boolean, True))
 
@@ -185,7 +217,7 @@ class MatchReader:
         if isinstance(node, Scalar):
             yield from self._compiled("exact", node)
             return
-        found = section(self._source, node, ("glob", "regex"), "a text test")
+        found = section(self._source, node, vocabulary.TEXT_TEST, "a text test")
         if found is None:
             return
         if len(found.node.pairs) != 1:
@@ -200,9 +232,14 @@ class MatchReader:
 
     def _compiled(self, kind: str, node: Scalar) -> Iterator[Pattern]:
         written = scalar(self._source, node, scalars.text, "")
-        if len(written) > _LONGEST_PATTERN:
-            self._source.fault(node, f"a pattern may have {_LONGEST_PATTERN} letters")
+        if len(written) > LONGEST_PATTERN:
+            self._source.fault(node, f"a pattern may have {LONGEST_PATTERN} letters")
             return
+        if not node.text and not node.plain:
+            self._source.fault(node, "an empty text matches nothing; for a missing value write {exists: false}")
+            return
+        if kind == "exact" and ("*" in written or "?" in written):
+            self.doubtful.append(node)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
@@ -213,7 +250,7 @@ class MatchReader:
         yield pattern
 
     def _time(self, name: str, node: Node) -> Match:
-        found = section(self._source, node, ("older_than", "newer_than", "before", "after"), f"“{name}”")
+        found = section(self._source, node, vocabulary.TIME_TEST, f"“{name}”")
         if found is None:
             return _FAULTY
         if not found.node.pairs:
@@ -240,7 +277,7 @@ class MatchReader:
     def _stuck(self, node: Node) -> Match:
         if isinstance(node, Scalar):
             return Stuck(expected=scalar(self._source, node, scalars.boolean, True))
-        found = section(self._source, node, ("longer_than",), "“stuck”")
+        found = section(self._source, node, vocabulary.STUCK_TEST, "“stuck”")
         if found is None:
             return _FAULTY
         if not found.node.pairs:
@@ -253,8 +290,12 @@ def _duration(node: Scalar) -> timedelta:
     return scalars.duration(node.text)
 
 
-def _document_type(node: Scalar) -> str:
+def document_type_of(node: Scalar) -> str:
     name = scalars.text(node)
-    if name in DOCUMENT_TYPES or _DYNAMIC.fullmatch(name):
+    if name in DOCUMENT_TYPES or DYNAMIC.fullmatch(name):
         return name
+    if name.lower().startswith(("dynamic", "smart_process")):
+        raise ValueError(
+            f"there is no document type “{name}”; a smart process is dynamic_<type id>, such as dynamic_128"
+        )
     raise ValueError(f"there is no document type “{name}”.{meant(name, (*DOCUMENT_TYPES, 'dynamic_<type id>'))}")

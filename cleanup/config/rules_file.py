@@ -9,10 +9,11 @@ from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from cleanup.config import scalars
-from cleanup.config.faults import Fault, Faults, meant
+from cleanup.config import doubts, scalars, vocabulary
+from cleanup.config.examples import ExampleReader
+from cleanup.config.faults import Fault, Faults, meant, nearest
 from cleanup.config.matches import MatchReader
 from cleanup.config.nodes import MOST_BYTES, Mapping, Node, Scalar, Source, compose, decode
 from cleanup.config.sections import Section, items, section
@@ -20,11 +21,12 @@ from cleanup.config.settings import Pace, Requests
 from cleanup.guards import Limits
 from cleanup.model import Action
 from cleanup.rules import Protect, Rule, RuleBook, Take
-from cleanup.rules.match import Everything, takes_all
+from cleanup.rules.examples import Example
+from cleanup.rules.implication import Reasoner
+from cleanup.rules.match import Everything
 
 T = TypeVar("T")
 
-_KEYS = ("version", "portal", "timezone", "limits", "pace", "sets", "protect", "rules")
 _ID = re.compile(r"[\w.-]{1,64}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _MOST_RULES = 2000
@@ -44,6 +46,8 @@ class RulesFile:
     limits: Limits
     pace: Pace
     book: RuleBook
+    #: The section `tests`; they do not change what a plan selects.
+    examples: tuple[Example, ...] = ()
     #: What is allowed but hardly meant.
     warnings: tuple[Fault, ...] = ()
 
@@ -57,12 +61,12 @@ def load_rules(path: Path) -> RulesFile:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise Faults([Fault(str(path), 1, 1, f"the file cannot be read: {error.strerror}")]) from error
-    return _read(decode(content, str(path)))
+    return read_source(decode(content, str(path)))
 
 
 def parse_rules(text: str, file: str) -> RulesFile:
     """The same from a text that was read before, such as a journal's copy. Raises Faults."""
-    return _read(decode(text.encode(errors="surrogatepass"), file))
+    return read_source(decode(text.encode(errors="surrogatepass"), file))
 
 
 def digest_of(path: Path) -> str | None:
@@ -79,11 +83,11 @@ def _digest(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def _read(source: Source) -> RulesFile:
+def read_source(source: Source) -> RulesFile:
     root = compose(source)
     if root is None:
         raise Faults([Fault(source.file, 1, 1, "the file is empty; begin with “version: 1”")])
-    top = section(source, root, _KEYS, "the file")
+    top = section(source, root, vocabulary.FILE, "the file")
     found = None if top is None else _File(source, top).read()
     if source.faults or found is None:
         raise Faults(source.faults)
@@ -95,26 +99,40 @@ class _File:
         self._source, self._top = source, top
         self._zone = top.scalar("timezone", _zone, None)
         sets = section(source, top.get("sets"), _keys_of(top.get("sets")), "sets")
-        self._matches = MatchReader(source, self._zone, None if sets is None else sets.node)
+        self._reasoner = Reasoner()
+        self._sets = None if sets is None else sets.node
+        self._matches = MatchReader(source, self._zone, self._sets, self._reasoner)
         self._ids: dict[str, int] = {}
-        self._warnings: list[Fault] = []
 
     def read(self) -> RulesFile:
         self._version()
-        self._matches.read_sets()
+        self._matches.read_sets(self._sets)
         protect = tuple(self._protect(node) for node in items(self._source, self._top.get("protect"), "protect"))
-        rules = self._rules()
-        self._warn_of_shadows(protect, rules)
+        book = RuleBook(protect=protect, rules=self._rules())
+        limits = self._limits()
         return RulesFile(
             path=Path(self._source.file),
             source=self._source.text,
             digest=_digest(self._source.text.encode()),
             portal=self._top.scalar("portal", _host, None),
             timezone=self._zone,
-            limits=self._limits(),
+            limits=limits,
             pace=self._pace(),
-            book=RuleBook(protect=protect, rules=rules),
-            warnings=tuple(self._warnings),
+            book=book,
+            examples=self._examples(book),
+            warnings=() if self._source.faults else self._doubts(book, limits),
+        )
+
+    def _examples(self, book: RuleBook) -> tuple[Example, ...]:
+        reader = ExampleReader(self._source, self._zone, book, self._ids)
+        return tuple(filter(None, map(reader.read, items(self._source, self._top.get("tests"), "tests"))))
+
+    def _doubts(self, book: RuleBook, limits: Limits) -> tuple[Fault, ...]:
+        unused = [key for key, _ in self._sets.pairs if key.text not in self._matches.used] if self._sets else []
+        section_of_limits, patterns = self._top.get("limits"), self._matches.doubtful
+        return (
+            *doubts.of_book(book, self._ids, self._source, self._reasoner),
+            *doubts.of_values(limits, section_of_limits, unused, patterns, self._source),
         )
 
     def _version(self) -> None:
@@ -129,7 +147,7 @@ class _File:
         return tuple(rule for node in nodes[:_MOST_RULES] if (rule := self._rule(node)) is not None)
 
     def _protect(self, node: Node) -> Protect:
-        found = section(self._source, node, ("id", "match", "why"), "a protect entry")
+        found = section(self._source, node, vocabulary.PROTECT, "a protect entry")
         if found is None:
             return Protect("", Everything())
         match = found.require("match", "it says what is protected")
@@ -140,7 +158,7 @@ class _File:
         )
 
     def _rule(self, node: Node) -> Rule | None:
-        found = section(self._source, node, ("id", "match", "action", "reason", "take"), "a rule")
+        found = section(self._source, node, vocabulary.RULE, "a rule")
         if found is None:
             return None
         match = found.require("match", "it says what the rule is about; “match: everything” says all")
@@ -164,7 +182,7 @@ class _File:
         return name
 
     def _take(self, rule: Section) -> Take | None:
-        found = section(self._source, rule.get("take"), ("count", "order"), "“take”")
+        found = section(self._source, rule.get("take"), vocabulary.TAKE, "“take”")
         if found is None:
             return None
         if rule.scalar("action", _action, None) is Action.KEEP:
@@ -174,7 +192,7 @@ class _File:
         return Take(found.scalar("count", partial(scalars.whole, least=1), 1), order)
 
     def _limits(self) -> Limits:
-        found = section(self._source, self._top.get("limits"), Limits.__dataclass_fields__, "limits")
+        found = section(self._source, self._top.get("limits"), vocabulary.LIMITS, "limits")
         if found is None:
             return Limits()
         return Limits(
@@ -184,7 +202,7 @@ class _File:
         )
 
     def _pace(self) -> Pace:
-        found = section(self._source, self._top.get("pace"), Pace.__dataclass_fields__, "pace")
+        found = section(self._source, self._top.get("pace"), vocabulary.PACE, "pace")
         if found is None:
             return Pace()
         return Pace(
@@ -199,7 +217,7 @@ class _File:
         node = pace.get("requests")
         if not isinstance(node, Mapping):
             return pace.scalar("requests", partial(_one_of, ("auto", "off")), "auto")
-        found = Section(self._source, node, ("burst", "per_second"), "pace.requests")
+        found = Section(self._source, node, vocabulary.REQUESTS, "pace.requests")
         found.require("burst", "how many requests may go at once")
         found.require("per_second", "how many may follow each second")
         return Requests(
@@ -207,29 +225,19 @@ class _File:
             found.scalar("per_second", partial(scalars.number, above=0, to=1e6), 2.0),
         )
 
-    def _warn_of_shadows(self, protect: tuple[Protect, ...], rules: tuple[Rule, ...]) -> None:
-        takes: dict[str, str] = {}
-        all_taken = ""
-        entries: tuple[Protect | Rule, ...] = (*protect, *rules)
-        for entry in entries:
-            written = str(entry.match)
-            shadow = all_taken or takes.get(written, "")
-            if shadow and isinstance(entry, Rule):
-                message = f"rule “{entry.id}” can never match: “{shadow}” in line {self._ids[shadow]} takes all of it"
-                self._warnings.append(self._source.place(entry.line, 1, message))
-            takes.setdefault(written, entry.id)
-            all_taken = all_taken or (entry.id if takes_all(entry.match) else "")
-
 
 def _keys_of(node: Node | None) -> tuple[str, ...]:
     return tuple(key.text for key, _ in node.pairs) if isinstance(node, Mapping) else ()
 
 
 def _zone(node: Scalar) -> ZoneInfo:
+    name = scalars.text(node)
     try:
-        return ZoneInfo(scalars.text(node))
+        return ZoneInfo(name)
     except (OSError, ValueError, KeyError):
-        raise ValueError(f"“{node.text}” is no time zone, such as Europe/Moscow") from None
+        near = nearest(name, available_timezones(), cutoff=0.8)
+        hint = f" Did you mean “{near[0]}”?" if near else " Write one such as Europe/Moscow."
+        raise ValueError(f"“{node.text}” is no time zone.{hint}") from None
 
 
 def _host(node: Scalar) -> str:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from cleanup.config.nodes import Scalar
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(?:[0-9]{1,12}[smhdw])+", re.ASCII)
+#: Each unit once, the largest first: 1d1d is a slip.
+DURATION = re.compile(r"(?=.)([0-9]{1,12}w)?([0-9]{1,12}d)?([0-9]{1,12}h)?([0-9]{1,12}m)?([0-9]{1,12}s)?", re.ASCII)
 _MOST_SECONDS = 200 * 366 * 86400
 _NUMBER = re.compile(r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|0[xob][0-9a-fA-F_]+", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|nan)", re.ASCII | re.IGNORECASE)
@@ -20,6 +21,15 @@ _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _BOOLEANS_OF_OLD = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 _EXAMPLE = "2026-01-31T22:00:00+03:00"
+_UNIT_WORDS = {
+    r"s(ec|econds?)?": "s",
+    r"m(in|inutes?)?": "m",
+    r"h(rs?|ours?)?": "h",
+    r"d(ays?)?": "d",
+    r"w(ks?|eeks?)?": "w",
+}
+#: The value and the merge of YAML 1.1.
+_SIGNS = frozenset({"=", "<<"})
 _NULLS = frozenset({"", "~", "null"})
 
 
@@ -31,6 +41,8 @@ def text(scalar: Scalar) -> str:
         return scalar.text
     if scalar.text.lower() in _NULLS:
         raise ValueError("a value is missing here")
+    if scalar.text in _SIGNS:
+        raise ValueError(f'{scalar.text} without quotes is a sign to some YAML readers; write "{scalar.text}"')
     if scalar.text.lower() in _BOOLEANS_OF_OLD:
         raise ValueError(f'{scalar.text} without quotes is a yes or no to some YAML readers; write "{scalar.text}"')
     if any(number.fullmatch(scalar.text) for number in (_NUMBER, _SEXAGESIMAL, _NOT_FINITE)):
@@ -64,16 +76,28 @@ def number(scalar: Scalar, *, above: float, to: float) -> float:
 def duration(written: str) -> timedelta:
     """90d, 12h, 1d12h: whole numbers with s, m, h, d or w."""
     written = written.strip()
-    if written.isdigit():
+    if not written:
+        raise ValueError("a duration is missing here, such as 90d")
+    if written.isdecimal() and written.isascii():
         raise ValueError(f"{written} has no unit; write {written}d, {written}h, {written}m or {written}s")
-    if re.fullmatch(r"[0-9]+ ?(mo|mon|month|months|y|years?)", written):
+    if re.fullmatch(r"[0-9]+ ?(mo|mon|month|months|y|years?)", written.lower()):
         raise ValueError(f"{written}: months and years differ in length; write days, such as 30d or 365d")
-    if _DURATION.fullmatch(written) is None:
-        raise ValueError(f"{written!r} is no duration; write a whole number with s, m, h, d or w, such as 90d")
+    if DURATION.fullmatch(written) is None:
+        raise ValueError(f"{written!r} is no duration; {_duration_meant(written)}")
     seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([smhdw])", written))
     if not 0 < seconds <= _MOST_SECONDS:
         raise ValueError(f"{written} is no sensible duration; it must be above 0 and at most 200 years")
     return timedelta(seconds=seconds)
+
+
+def _duration_meant(written: str) -> str:
+    for unit, letter in _UNIT_WORDS.items():
+        found = re.fullmatch(rf"([1-9][0-9]{{0,11}})\s*{unit}", written.lower())
+        if found and not written.endswith("M"):  # months or minutes
+            return f"did you mean {found[1]}{letter}?"
+    if re.fullmatch(r"([0-9]+[smhdw])+", written):
+        return "write each unit once, the largest first, such as 1d12h"
+    return "write a whole number with s, m, h, d or w, such as 90d"
 
 
 def moment(scalar: Scalar, timezone: tzinfo | None) -> datetime:

@@ -52,15 +52,17 @@ def show(told: Told, console: Console) -> None:
         unreadable = name in told.instance.unreadable
         console.print(Text(f"  {name:<14} {clean(value) or ('unreadable' if unreadable else '–')}"))
     for part in told.explanation.parts:
-        _show_part(part, console)
+        show_part(part, console)
     console.print(f"[bold]{verdict(told.explanation)}[/]")
 
 
-def _show_part(part: Part, console: Console) -> None:
-    head = Text(f"{part.kind} {part.id}  ", "bold" if part.decided else "")
+def show_part(part: Part, console: Console, *, indent: int = 0) -> None:
+    """A rule with its truth, and beneath it each clause with its own."""
+    blanks = " " * indent
+    head = Text(f"{blanks}{part.kind} {part.id}  ", "bold" if part.decided else "")
     console.print(head + _word(part.truth) + (" ← decides" if part.decided else ""))
     for clause in part.clauses:
-        line = Text(f"  {'  ' * clause.depth}{clean(clause.text)}  ") + _word(clause.truth)
+        line = Text(f"{blanks}  {'  ' * clause.depth}{clean(clause.text)}  ") + _word(clause.truth)
         console.print(line + (f" ({clause.field} is not known)" if clause.field and _is_leaf(clause, part) else ""))
 
 

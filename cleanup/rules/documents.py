@@ -62,3 +62,11 @@ def document_type(instance: Instance) -> str | None:
         return None if dynamic is None else f"dynamic_{dynamic[1]}"
     kind = _BY_IDENTITY.get((module, entity))
     return kind.name if kind is not None and kind.document_id.fullmatch(document_id) else None
+
+
+def sample(name: str) -> tuple[str, str, str]:
+    """Module, entity and document id that a document of this type could have."""
+    if name.startswith("dynamic_"):
+        return "crm", _CRM + "Dynamic", f"{name.upper()}_1"
+    kind = next(kind for kind in _KINDS if kind.name == name)
+    return kind.module, min(kind.entities), kind.document_id.pattern.split("|")[0].replace("[0-9]+", "1")

@@ -19,6 +19,8 @@ Truth: TypeAlias = "bool | None"
 
 #: OWNED_UNTIL further in the past than this means hung; less, or in the future, means locked (PORTAL.md 7).
 LOCK_GRACE = timedelta(minutes=5)
+#: What needs no quotes in YAML: nothing that is a number, a yes or a no to some reader.
+_WORD = re.compile(r"(?!true|false|null)[a-z][a-z_-]{3,}", re.ASCII)
 
 
 class Match(Protocol):
@@ -35,7 +37,7 @@ class Match(Protocol):
         ...
 
 
-class _Leaf:
+class Leaf:
     """What most leaves share: one field, no bound on the start."""
 
     __slots__ = ()
@@ -54,7 +56,7 @@ class _Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class Everything(_Leaf):
+class Everything(Leaf):
     def test(self, instance: Instance, now: datetime) -> Truth:
         return True
 
@@ -147,12 +149,12 @@ class Pattern:
         return self.text == text if self.kind == "exact" else self._compiled.fullmatch(text) is not None
 
     def __str__(self) -> str:
-        text = json.dumps(self.text, ensure_ascii=False)
+        text = quoted(self.text)
         return text if self.kind == "exact" else f"{{{self.kind}: {text}}}"
 
 
 @dataclass(frozen=True, slots=True)
-class TextTest(_Leaf):
+class TextTest(Leaf):
     name: str
     patterns: tuple[Pattern, ...]
 
@@ -168,7 +170,7 @@ class TextTest(_Leaf):
 
 
 @dataclass(frozen=True, slots=True)
-class NumberTest(_Leaf):
+class NumberTest(Leaf):
     name: str
     numbers: frozenset[int]
 
@@ -184,7 +186,7 @@ class NumberTest(_Leaf):
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentTypeTest(_Leaf):
+class DocumentTypeTest(Leaf):
     types: frozenset[str]
 
     def test(self, instance: Instance, now: datetime) -> Truth:
@@ -199,7 +201,7 @@ class DocumentTypeTest(_Leaf):
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateTest(_Leaf):
+class TemplateTest(Leaf):
     """Template names; `resolved` turns them into the ids of one portal's templates, before which it is unknown."""
 
     patterns: tuple[Pattern, ...]
@@ -223,7 +225,7 @@ class TemplateTest(_Leaf):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeTest(_Leaf):
+class TimeTest(Leaf):
     """A time field; every limit is strict. `older_than` and `newer_than` count back from `now`."""
 
     name: str
@@ -269,7 +271,7 @@ def _back(now: datetime, age: timedelta) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Stuck(_Leaf):
+class Stuck(Leaf):
     """OWNED_UNTIL more than five minutes past; `longer_than` only extends it."""
 
     longer_than: timedelta = LOCK_GRACE
@@ -293,7 +295,7 @@ class Stuck(_Leaf):
 
 
 @dataclass(frozen=True, slots=True)
-class Locked(_Leaf):
+class Locked(Leaf):
     """OWNED_UNTIL in the future, or past by no more than five minutes: the portal may be executing it right now."""
 
     expected: bool = True
@@ -312,7 +314,7 @@ class Locked(_Leaf):
 
 
 @dataclass(frozen=True, slots=True)
-class Exists(_Leaf):
+class Exists(Leaf):
     """Whether the portal gave the field a value; unknown where the value could not be read."""
 
     name: str
@@ -361,12 +363,23 @@ class Use:
         return self.item.newest_start(now)
 
     def __str__(self) -> str:
-        return f"use: {self.name}"
+        return f"use: {self.name if _WORD.fullmatch(self.name) else quoted(self.name)}"
 
 
 def braced(match: Match) -> str:
     """A match as the value of a key, or as an item of a list."""
     return str(match) if isinstance(match, Everything) else f"{{{match}}}"
+
+
+def quoted(text: str) -> str:
+    """A text as YAML readers read it back, in printable letters of one line only."""
+    return "".join(map(_escaped, json.dumps(text, ensure_ascii=False)))
+
+
+def _escaped(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
 
 
 def written(age: timedelta) -> str:
