@@ -237,7 +237,7 @@ class Apply:
         self._refused |= {outcome.id for outcome in outcomes if outcome.error}
         ended = sum(outcome.state in ENDED_BY.values() for outcome in outcomes)
         self._ended += ended
-        _log.info("apply.batch_done", request=request, entries=len(batch), ended=ended, pacer=repr(self._ender.pacer))
+        _log.info("apply.batch_done", request=request, entries=len(batch), ended=ended, **self._ender.pacer.told())
 
     def _for_all(self, answer: CallAnswer) -> CleanupError | None:
         """An error of one call that holds for the webhook as a whole, such as lost rights."""
