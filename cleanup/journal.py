@@ -407,10 +407,6 @@ class Journal:
         ((count,),) = self._all("SELECT COUNT(*) FROM entry WHERE state = 'failed'")
         return int(count)
 
-    def action_counts(self) -> dict[str, int]:
-        """Entries that are still to be ended, by action."""
-        return dict(self._all("SELECT action, COUNT(*) FROM entry WHERE state IN ('planned', 'sent') GROUP BY action"))
-
     def instances_of(self, rule: str, limit: int = -1) -> Iterator[Instance]:
         """What a rule selected, in ID order, streamed; -1: all of it."""
         with _foreign_errors(self.path):
@@ -421,6 +417,16 @@ class Journal:
         """The oldest and the newest start among the entries."""
         ((oldest, newest),) = self._all("SELECT MIN(started), MAX(started) FROM entry")
         return _moment(oldest), _moment(newest)
+
+    def open_counts(self) -> dict[Action, int]:
+        """Entries that are planned or sent, by action. Reads an index of these only."""
+        rows = self._all("SELECT action, COUNT(*) FROM entry WHERE state = 'planned' OR state = 'sent' GROUP BY action")
+        return {Action(action): count for action, count in rows}
+
+    def listed(self) -> int:
+        """Instances that were judged so far."""
+        ((count,),) = self._all("SELECT COALESCE(SUM(count), 0) FROM tally")
+        return int(count)
 
     def template_counts(self) -> list[tuple[int | None, int]]:
         """Entries by template id, most first."""

@@ -50,6 +50,11 @@ class Stop:
             finally:
                 del self._scopes[scope]
 
+    @property
+    def window_over(self) -> bool:
+        """It was the clock that asked first."""
+        return self.asked and self.error is None and not self.received
+
     def reason(self) -> tuple[int, str]:
         """The exit code of what was stopped, and why, for a person."""
         if self.received:

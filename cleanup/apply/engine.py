@@ -263,8 +263,8 @@ class Apply:
         self._desk.unchecked([entry for entry in batch if entry.id in back])
         self._refused |= {outcome.id for outcome in outcomes if outcome.error}
         self._ended += ended
-        pacer = repr(self._ender.pacer)
-        _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, pacer=pacer)
+        told = self._ender.pacer.told()
+        _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, **told)
 
     def _for_all(self, answer: CallAnswer) -> CleanupError | None:
         """An error of one call that holds for the webhook as a whole, such as lost rights."""

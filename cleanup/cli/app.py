@@ -3,18 +3,20 @@
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from cleanup.errors import CleanupError, ExitCode
+from cleanup.redaction import Redactor
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
 
+#: Of this process; each is added where it is read. What the door prints or logs goes through it.
+SECRETS = Redactor()
 app = typer.Typer(
     name="b24-cleanup",
     help="Ends stuck Bitrix24 workflow instances by rules: shows first what it will do, ends exactly that, resumes.",
@@ -24,10 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-#: Each takes one webhook's secret out of a text.
-_redactors: list[Callable[[str], str]] = []
 
 
 def _version(asked: bool) -> None:
@@ -59,32 +57,40 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def hide_from_messages(redact: Callable[[str], str]) -> None:
-    """From here on no message of the door holds what `redact` takes out."""
-    _redactors.append(redact)
-
-
 def tell(message: str) -> None:
-    for redact in _redactors:
-        message = redact(message)
-    typer.echo(f"b24-cleanup: {message}", err=True)
+    typer.echo(SECRETS(f"b24-cleanup: {message}"), err=True)
 
 
-def _explain(error: BaseException) -> int:
-    from typer.exceptions import TyperException
+def cause_of(error: BaseException) -> BaseException:
+    """The error itself, or the first one of a group."""
+    return cause_of(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
-    if isinstance(error, BaseExceptionGroup):
-        return _explain(_first(error))
+
+def exit_code_of(error: BaseException) -> int:
+    """What a verb that raised this ends with."""
     if isinstance(error, CleanupError):
-        tell(str(error))
         return int(error.exit_code)
-    if isinstance(error, TyperException):
-        return _explain_usage(error)
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        tell("interrupted.")
         return int(ExitCode.INTERRUPTED)
+    return int(ExitCode.UNEXPECTED)
+
+
+def _explain(raised: BaseException) -> int:
+    from typer.exceptions import TyperException
+
+    error = cause_of(raised)
+    if isinstance(error, CleanupError):
+        tell(str(error))
+        return exit_code_of(error)
+    if isinstance(error, TyperException):
+        return _explain_usage(error)
+    if isinstance(error, typer.Exit):
+        return exit_code_of(error)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        tell("interrupted.")
+        return exit_code_of(error)
     if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # rich exits by itself
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
@@ -111,11 +117,6 @@ def _unexpected(error: BaseException) -> int:
         "apply goes on from it. Please report this line."
     )
     return int(ExitCode.UNEXPECTED)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 def _flush() -> None:

@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cleanup.cli.app import app
+from cleanup.cli.grouped import grouped
 from cleanup.cli.options import (
     CheckpointOption,
-    DryRunOption,
-    DurationOption,
     LockedOption,
-    MaxKillOption,
+    MetricsOption,
     NowOption,
     Output,
     OutputOption,
+    PortalOptions,
     RulesArgument,
     RunArgument,
-    StateOption,
-    UntilOption,
-    VerboseOption,
-    WebhookOption,
+    TellOptions,
+    WindowOptions,
 )
 from cleanup.cli.shared import finish, load, moment_of, open_console, run_async, setting_of, state_directory
 from cleanup.errors import ExitCode, SafetyStop, UsageError
@@ -32,11 +30,12 @@ from cleanup.errors import ExitCode, SafetyStop, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cleanup.commands import Result, Setting, Window
+    from cleanup.commands import Result, Window
     from cleanup.journal import Journal
 
 
 @app.command()
+@grouped
 def plan(
     rules: RulesArgument,
     checkpoint: CheckpointOption = None,
@@ -52,92 +51,104 @@ def plan(
         ),
     ] = None,
     output: OutputOption = Output.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    metrics_file: MetricsOption = None,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """List and judge all instances and write the plan. Changes nothing on the portal."""
     from cleanup import commands
+    from cleanup.cli.aftermath import Aftermath, followed
 
-    loaded = load(rules)
-    setting = setting_of(webhook_file, state_dir, verbose=verbose)
-    other = setting.state.find(diff) if diff is not None else None
-    result = run_async(
-        commands.plan, setting, loaded, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
-    )
-    if other is not None and not result.exit_code:
-        result.document["diff"] = commands.difference(other, Path(result.document["checkpoint"]))
-    if detailed_exitcode and not result.exit_code and result.document["totals"]["selected"]:
-        result.document["exit"] = int(ExitCode.PLAN_NOT_EMPTY)
-    finish(result, output, behind=None if result.exit_code else _next_of_plan(setting))
+    def work() -> commands.Result:
+        setting, loaded = setting_of(portal), load(rules)
+        other = setting.state.find(diff) if diff is not None else None
+        result = run_async(
+            commands.plan, setting, loaded, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
+        )
+        if other is not None and not result.exit_code:
+            result.document["diff"] = commands.difference(other, Path(result.document["checkpoint"]))
+        if detailed_exitcode and not result.exit_code and result.document["totals"]["selected"]:
+            result.document["exit"] = int(ExitCode.PLAN_NOT_EMPTY)
+        return result
+
+    aftermath = Aftermath(verb="plan", rules=rules.stem, tell=TellOptions(metrics_file=metrics_file, notify_on=""))
+    result = followed(aftermath, portal, work)
+    finish(result, output, behind=None if result.exit_code else _next_of_plan(portal))
 
 
 @app.command()
+@grouped
 def apply(
     run: RunArgument,
     confirm: Annotated[
         str | None,
         typer.Option("--confirm", metavar="HOST", help="The portal's host, instead of typing it.", show_default=False),
     ] = None,
-    dry_run: DryRunOption = False,
-    until: UntilOption = None,
-    max_duration: DurationOption = None,
-    max_kill: MaxKillOption = None,
     output: OutputOption = Output.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    within: WindowOptions,
+    tell: TellOptions,
+    portal: PortalOptions,
 ) -> None:
     """End exactly what the plan selects, each checked once more. Also resumes."""
     from cleanup import commands
+    from cleanup.cli.aftermath import Aftermath, followed
     from cleanup.journal import Journal
 
-    window = _window(until, max_duration, max_kill, dry_run=dry_run)
-    path = state_directory(state_dir).find(run)
-    setting = setting_of(webhook_file, state_dir, verbose=verbose)
-    with Journal.open(path) as journal:
-        if not dry_run and not commands.refusals(journal, setting.webhook, window):
-            _confirm(journal, confirm, setting.console)
-        finish(run_async(commands.apply, setting, journal, window), output)
+    def work() -> commands.Result:
+        setting, window = setting_of(portal), _window(within)
+        with Journal.open(state_directory(portal.state_dir).find(run)) as journal:
+            if not window.dry_run and not commands.refusals(journal, setting.webhook, window):
+                _confirm(journal, confirm, setting.console)
+            return run_async(commands.apply, setting, journal, window)
+
+    finish(followed(Aftermath(verb="apply", tell=tell, silent=within.dry_run), portal, work), output)
 
 
 @app.command()
+@grouped
 def run(
     rules: RulesArgument,
     checkpoint: CheckpointOption = None,
     now: NowOption = None,
     include_locked: LockedOption = False,
-    dry_run: DryRunOption = False,
-    until: UntilOption = None,
-    max_duration: DurationOption = None,
-    max_kill: MaxKillOption = None,
     output: OutputOption = Output.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    within: WindowOptions,
+    tell: TellOptions,
+    portal: PortalOptions,
 ) -> None:
     """For cron: finish an unfinished run, then plan and, within the rules' limits, apply."""
     from cleanup import commands
+    from cleanup.cli.aftermath import Aftermath, followed
 
-    loaded = load(rules)
-    window = _window(until, max_duration, max_kill, dry_run=dry_run)
-    setting = setting_of(webhook_file, state_dir, verbose=verbose)
-    result = run_async(
-        commands.run, setting, loaded, window, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
-    )
-    finish(result, output)
+    def work() -> commands.Result:
+        setting, loaded, window = setting_of(portal), load(rules), _window(within)
+        return run_async(
+            commands.run,
+            setting,
+            loaded,
+            window,
+            checkpoint=checkpoint,
+            now=moment_of(now),
+            include_locked=include_locked,
+        )
+
+    aftermath = Aftermath(verb="run", rules=rules.stem, tell=tell, silent=within.dry_run)
+    finish(followed(aftermath, portal, work), output)
 
 
-def _next_of_plan(setting: "Setting") -> Callable[["Result"], None]:
+def _next_of_plan(portal: PortalOptions) -> Callable[["Result"], None]:
     from cleanup import commands
     from cleanup.journal import Journal
+    from cleanup.portal import auth
     from cleanup.reports import story
 
     def show(result: "Result") -> None:
         shown, console = result.document, open_console()
         with Journal.open(Path(shown["checkpoint"]), readonly=True) as journal:
             story.show_story(shown, journal, console)
-            reasons = commands.refusals(journal, setting.webhook, commands.Window())
+            reasons = commands.refusals(journal, auth.find(portal.webhook_file), commands.Window())
         if "diff" in shown:
             story.show_difference(shown["diff"], console)
         story.show_next(shown, console, reasons)
@@ -163,12 +174,12 @@ def _confirm(journal: "Journal", confirm: str | None, console: "Console") -> Non
         raise SafetyStop(f"{confirm.strip()!r} is not {portal}. Nothing was ended.")
 
 
-def _window(until: str | None, max_duration: str | None, max_kill: int | None, *, dry_run: bool) -> "Window":
+def _window(options: WindowOptions) -> "Window":
     from cleanup.commands import Window
 
-    limits = [seconds_until(until)] if until is not None else []
-    limits += [_duration(max_duration)] if max_duration is not None else []
-    return Window(seconds=min(limits, default=None), max_kill=max_kill, dry_run=dry_run)
+    limits = [seconds_until(options.until)] if options.until is not None else []
+    limits += [_duration(options.max_duration)] if options.max_duration is not None else []
+    return Window(seconds=min(limits, default=None), max_kill=options.max_kill, dry_run=options.dry_run)
 
 
 def seconds_until(text: str) -> float:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cleanup.cli.app import app
-from cleanup.cli.options import Output, OutputOption, RulesArgument, StateOption, VerboseOption, WebhookOption
+from cleanup.cli.grouped import grouped
+from cleanup.cli.options import Output, OutputOption, PortalOptions, RulesArgument
 from cleanup.cli.shared import load, open_console, print_json, run_async, setting_of
 from cleanup.errors import ExitCode, UsageError
 
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@grouped
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path("rules.yaml"),
     offline: Annotated[bool, typer.Option("--offline", help="Ask no portal, though a webhook is there.")] = False,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """Write a rules file to begin with; with a webhook, one that names what is on its portal. Changes nothing there."""
     from datetime import UTC, datetime
@@ -29,8 +30,7 @@ def init(
     from cleanup.reports.starter import rules_text
 
     _refuse_to_overwrite(file)
-    asked = auth.is_given(webhook_file) and not offline
-    survey = _survey(webhook_file, state_dir, verbose=verbose) if asked else None
+    survey = _survey(portal) if auth.is_given(portal.webhook_file) and not offline else None
     _write(file, rules_text(str(file), survey, datetime.now(UTC)))
     about = (
         f"for {survey.portal}" if survey else "from the example; with a webhook it would name what is on your portal"
@@ -38,10 +38,10 @@ def init(
     typer.echo(f"{file}: written {about}. Next:  b24-cleanup validate {file}")
 
 
-def _survey(webhook_file: Path | None, state_dir: Path | None, *, verbose: bool) -> "Survey":
+def _survey(portal: PortalOptions) -> "Survey":
     from cleanup import commands
 
-    return run_async(commands.inventory, setting_of(webhook_file, state_dir, verbose=verbose))
+    return run_async(commands.inventory, setting_of(portal))
 
 
 def _refuse_to_overwrite(file: Path) -> None:

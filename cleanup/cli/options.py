@@ -1,10 +1,13 @@
-"""The arguments and options that verbs share."""
+"""The arguments and options that verbs share; those that travel together are values (cli.grouped)."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from cleanup.log_settings import LogFormat, Logging
 
 
 class Output(StrEnum):
@@ -109,3 +112,70 @@ MaxKillOption = Annotated[
 
 
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Log one line a batch to stderr.")]
+
+
+LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="How a log line looks.")]
+
+
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="FILE", help="Log one line a batch to this file, too.", show_default=False),
+]
+
+
+MetricsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics-file", metavar="FILE", help="Write metrics for node_exporter to this *.prom.", show_default=False
+    ),
+]
+
+
+NotifyFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--notify-file",
+        metavar="FILE",
+        help="A file with Apprise addresses to tell of the end [env: the addresses in B24_NOTIFY_URLS].",
+        show_default=False,
+    ),
+]
+
+
+NotifyOnOption = Annotated[
+    str, typer.Option("--notify-on", metavar="WHAT", help="What is told: failure, safety-stop, success.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalOptions:
+    """Which portal, where its runs lie, and what is logged: for every verb that asks a portal."""
+
+    webhook_file: WebhookOption = None
+    state_dir: StateOption = None
+    verbose: VerboseOption = False
+    log_format: LogFormatOption = LogFormat.CONSOLE
+    log_file: LogFileOption = None
+
+    @property
+    def logging(self) -> Logging:
+        return Logging(verbose=self.verbose, shape=self.log_format, file=self.log_file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellOptions:
+    """Who is told how it ended."""
+
+    metrics_file: MetricsOption = None
+    notify_file: NotifyFileOption = None
+    notify_on: NotifyOnOption = "failure,safety-stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowOptions:
+    """How long an apply may take, and how much it may end."""
+
+    dry_run: DryRunOption = False
+    until: UntilOption = None
+    max_duration: DurationOption = None
+    max_kill: MaxKillOption = None

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cleanup.cli.app import app
+from cleanup.cli.grouped import grouped
 from cleanup.cli.options import (
     AnyOutput,
     AnyOutputOption,
     NowOption,
     Output,
     OutputOption,
+    PortalOptions,
     RunArgument,
     StateOption,
-    VerboseOption,
-    WebhookOption,
 )
 from cleanup.cli.shared import load, moment_of, open_console, print_json, run_async, setting_of, state_directory
 from cleanup.errors import CleanupError
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@grouped
 def check(
     output: OutputOption = Output.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """Probe the portal: webhook, rights, methods, limits, clock, how many instances. Changes nothing."""
     from cleanup import commands
     from cleanup.reports import probe
 
-    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    setting = setting_of(portal)
     connection = run_async(commands.check, setting)
     findings = probe.findings(connection.probe, setting.webhook.portal)
     if output is Output.JSON:
@@ -47,17 +47,17 @@ def check(
 
 
 @app.command()
+@grouped
 def templates(
     output: AnyOutputOption = AnyOutput.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """List the templates with how many instances each has. Changes nothing."""
     from cleanup import commands
     from cleanup.reports import inventory as shown
 
-    survey = run_async(commands.inventory, setting_of(webhook_file, state_dir, verbose=verbose))
+    survey = run_async(commands.inventory, setting_of(portal))
     if output is AnyOutput.JSON:
         print_json(shown.template_rows(survey))
     elif output is AnyOutput.CSV:
@@ -67,17 +67,17 @@ def templates(
 
 
 @app.command()
+@grouped
 def inventory(
     output: AnyOutputOption = AnyOutput.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """Count what is there, before any rule: by template, document type, age, starter and state. Changes nothing."""
     from cleanup import commands
     from cleanup.reports import inventory as shown
 
-    survey = run_async(commands.inventory, setting_of(webhook_file, state_dir, verbose=verbose))
+    survey = run_async(commands.inventory, setting_of(portal))
     if output is AnyOutput.JSON:
         print_json(shown.as_json(survey))
     elif output is AnyOutput.CSV:
@@ -87,14 +87,14 @@ def inventory(
 
 
 @app.command()
+@grouped
 def explain(
     target: Annotated[str, typer.Argument(metavar="RULES|RUN", help="A rules file, or a run.", show_default=False)],
     identity: Annotated[str, typer.Argument(metavar="ID", help="The instance's id.", show_default=False)],
     now: NowOption = None,
     output: OutputOption = Output.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """Show why an instance will or will not be ended: its values, every rule, every clause."""
     from cleanup import commands
@@ -102,14 +102,12 @@ def explain(
     from cleanup.reports import explanation
 
     if Path(target).suffix in {".yaml", ".yml"}:
-        rules, setting = load(Path(target)), setting_of(webhook_file, state_dir, verbose=verbose)
+        rules, setting = load(Path(target)), setting_of(portal)
         told = run_async(commands.explain_by_rules, setting, rules, identity, moment_of(now))
     else:
-        with Journal.open(state_directory(state_dir).find(target), readonly=True) as journal:
+        with Journal.open(state_directory(portal.state_dir).find(target), readonly=True) as journal:
             recorded = commands.explain_entry(journal, identity)
-            told = recorded or run_async(
-                commands.explain_by_run, setting_of(webhook_file, state_dir, verbose=verbose), journal, identity
-            )
+            told = recorded or run_async(commands.explain_by_run, setting_of(portal), journal, identity)
     if output is Output.JSON:
         print_json(explanation.as_json(told))
     else:
@@ -160,16 +158,15 @@ def runs(output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> N
 def verify(
     run: RunArgument = "last",
     output: OutputOption = Output.TEXT,
-    webhook_file: WebhookOption = None,
-    state_dir: StateOption = None,
-    verbose: VerboseOption = False,
+    *,
+    portal: PortalOptions,
 ) -> None:
     """Ask the portal whether everything that a run ended is gone. Changes nothing."""
     from cleanup import commands
     from cleanup.journal import Journal
 
-    path = state_directory(state_dir).find(run)
-    setting = setting_of(webhook_file, state_dir, verbose=verbose)
+    path = state_directory(portal.state_dir).find(run)
+    setting = setting_of(portal)
     with Journal.open(path, readonly=True) as journal:
         found, code = run_async(commands.verify, setting, journal)
     if output is Output.JSON:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from cleanup.cli.app import hide_from_messages, tell
-from cleanup.cli.options import Output
+from cleanup.cli.app import SECRETS, tell
+from cleanup.cli.options import Output, PortalOptions
 from cleanup.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,15 +54,16 @@ def state_directory(option: Path | None) -> "StateDirectory":
     return StateDirectory.named(option)
 
 
-def setting_of(webhook_file: Path | None, state_dir: Path | None, *, verbose: bool) -> "Setting":
+def setting_of(options: PortalOptions) -> "Setting":
+    """Opens the logs, too."""
     from cleanup import log
     from cleanup.commands import Setting
     from cleanup.portal import auth
 
-    webhook = auth.find(webhook_file)
-    hide_from_messages(webhook.redact)
-    log.configure(verbose=verbose, secrets=webhook.secrets)
-    return Setting(state=state_directory(state_dir), webhook=webhook, console=open_console(sys.stderr))
+    log.configure(options.logging, SECRETS)
+    webhook = auth.find(options.webhook_file)
+    SECRETS.hide(*webhook.secrets)
+    return Setting(state=state_directory(options.state_dir), webhook=webhook, console=open_console(sys.stderr))
 
 
 def open_console(file: Any = None) -> "Console":

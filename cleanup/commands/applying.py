@@ -9,10 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 import anyio
+import structlog
 
 from cleanup import guards
 from cleanup.apply import Apply, Judge, Rehearsal, rehearse
-from cleanup.commands.connection import Result, Setting, clock, connected, usage, waits
+from cleanup.commands.connection import Result, Setting, clock, connected, told_of, usage, waits
 from cleanup.commands.planning import resume_plan
 from cleanup.commands.recorded import book_of, rules_of
 from cleanup.config import RulesFile, digest_of
@@ -30,6 +31,7 @@ from cleanup.reports.document import document, exit_of
 from cleanup.state_directory import lock_checkpoint
 from cleanup.stop import Stop, obeying
 
+_log = structlog.get_logger()
 _SAVE_EVERY = 1.0
 
 
@@ -95,12 +97,20 @@ class Work:
         """
         if self._reasons and not self._is_in_doubt():
             return
+        with told_of(self._journal):
+            await self._connected(stop)
+
+    async def _connected(self, stop: Stop) -> None:
+        _log.info("apply.began", open=sum(self._journal.open_counts().values()), dry_run=self._window.dry_run)
         try:
             async with connected(self._setting, self._rules.pace, stop) as connection:
                 await self._with(connection, stop)
         except CleanupError:
             if not stop.asked:
                 raise
+        finally:
+            counts = self._journal.state_counts()
+            _log.info("apply.done", **{state.value: counts.get(state, 0) for state in State})
 
     def _is_in_doubt(self) -> bool:
         of_this_portal = self._journal.head().portal == self._setting.webhook.portal
@@ -113,7 +123,7 @@ class Work:
         journal.begin_session(self._verb, clock())
         async with anyio.create_task_group() as beside:
             beside.start_soon(_keep_usage, journal, connection, began, name="usage")
-            beside.start_soon(watch, Meter(journal, connection.line.pacer), self._setting.console, name="progress")
+            beside.start_soon(watch, Meter(journal, connection.line), self._setting.console, name="progress")
             try:
                 await self._end(connection, stop)
             except CleanupError as error:
@@ -171,7 +181,9 @@ class Work:
     def _stopped(self, stop: Stop) -> Result:
         self._journal.set_state("stopped")
         code, message = stop.reason()
-        return self._told(code, f"{message}\n{self._pending:,} are left. Resume with: {_resume(self._journal)}")
+        result = self._told(code, f"{message}\n{self._pending:,} are left. Resume with: {_resume(self._journal)}")
+        result.window_over = stop.window_over
+        return result
 
     def _told(self, code: int, message: str) -> Result:
         return Result(

@@ -1,17 +1,18 @@
 """What every verb that talks to a portal needs: the setting, a connection with the rights, the usage so far."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from rich.console import Console
 
 from cleanup.config import RulesFile
 from cleanup.config.settings import Pace
 from cleanup.errors import AccessError, SafetyStop
-from cleanup.journal import Usage, Wait
+from cleanup.journal import Journal, Usage, Wait
 from cleanup.portal import learned
 from cleanup.portal.auth import Webhook
 from cleanup.portal.client import Probe
@@ -43,6 +44,10 @@ class Result:
     exit_code: int
     #: Why it ended early, for a person; "" when it did not.
     message: str = ""
+    #: It stopped because its time window was over, as it was told to.
+    window_over: bool = False
+    #: The document of the run that `run` finished first.
+    earlier: Document | None = None
 
 
 @asynccontextmanager
@@ -56,6 +61,14 @@ async def connected(setting: Setting, pace: Pace, stop: Stop | None = None) -> A
     async with connect(setting.webhook, pace, memory=memory, learned=known, clock=clock, stop=stop) as connection:
         require_rights(connection.probe, setting.webhook.portal)
         yield connection
+
+
+@contextmanager
+def told_of(journal: Journal) -> Iterator[None]:
+    """Every line that is logged inside names the run and the portal."""
+    head = journal.head()
+    with structlog.contextvars.bound_contextvars(run=head.run, portal=head.portal):
+        yield
 
 
 def require_rights(probe: Probe, portal: str) -> None:

@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import anyio
+import structlog
+
 from cleanup import guards
-from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, usage
+from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, told_of, usage
 from cleanup.config import RulesFile
 from cleanup.errors import CleanupError, UsageError
 from cleanup.journal import Journal, RunHead
@@ -17,10 +20,13 @@ from cleanup.model import Decision
 from cleanup.plan import fill
 from cleanup.portal import learned
 from cleanup.portal.connect import Connection, pacing
+from cleanup.progress import ListingMeter, watch_listing
 from cleanup.reports.document import Document, document
 from cleanup.rules import RuleBook, UnknownTemplates
 from cleanup.rules.idle import idle
 from cleanup.stop import Stop, obeying
+
+_log = structlog.get_logger()
 
 
 async def plan(
@@ -66,10 +72,11 @@ class Listing:
             with stop.interrupts():
                 templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
                 book = _resolved(self._rules, templates)
-                with unfinished or self._new_journal(connection) as journal:
+                with unfinished or self._new_journal(connection) as journal, told_of(journal):
                     self._path = journal.path
                     journal.save_templates(templates)
                     journal.begin_session("plan", clock())
+                    _log.info("plan.began", rules=journal.head().rules_file, digest=journal.head().rules_digest)
                     await self._fill(journal, connection, book, stop, began)
         if self._path is None:
             raise stop.raised()
@@ -79,21 +86,26 @@ class Listing:
             journal.save_usage(usage(connection, began))
 
         book = replace(book, include_locked=bool(journal.head().include_locked))
-        try:
-            await fill(
-                journal,
-                connection.reader,
-                book,
-                population=connection.probe.population,
-                present=connection.present,
-                save=save,
-            )
-        except CleanupError as error:
-            stop.ask(error)
-        else:
-            self._notes = self._told(journal, connection, book)
-        finally:
-            save()
+        meter = ListingMeter(journal, connection.line, connection.probe.population)
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(watch_listing, meter, self._setting.console, name="progress")
+            try:
+                await fill(
+                    journal,
+                    connection.reader,
+                    book,
+                    population=connection.probe.population,
+                    present=connection.present,
+                    save=save,
+                )
+            except CleanupError as error:
+                stop.ask(error)
+            else:
+                self._notes = self._told(journal, connection, book)
+            finally:
+                beside.cancel_scope.cancel()
+                save()
+                _log.info("plan.done", listed=journal.listed(), selected=sum(journal.state_counts().values()))
 
     def _told(self, journal: Journal, connection: Connection, book: RuleBook) -> Document:
         templates = journal.templates() or {}
@@ -165,7 +177,7 @@ def _resolved(rules: RulesFile, templates: Mapping[int, str]) -> RuleBook:
 
 def _forecast(journal: Journal, setting: Setting, connection: Connection, rules: RulesFile) -> Document:
     """How long apply will take, from what was measured on this portal; else from a guess at least and at most."""
-    counts = list(journal.action_counts().values())
+    counts = list(journal.open_counts().values())
     known = learned.load(setting.state.learned(journal.head().portal))
     bases = (known,) if known else GUESSES
     told = [forecast(counts, basis, pacing(connection.line.pacer, rules.pace)) for basis in bases]

@@ -15,6 +15,7 @@ from cleanup.config import RulesFile
 from cleanup.errors import ExitCode, UsageError
 from cleanup.journal import Journal
 from cleanup.model import State
+from cleanup.reports.document import Document
 from cleanup.state_directory import lock_checkpoint
 from cleanup.stop import Stop, obeying
 
@@ -53,6 +54,8 @@ class _Night:
         self._setting, self._rules, self._window = setting, rules, window
         self._listing, self._journals = listing, journals
         self._last: Work | Listing = listing
+        #: Of the run that was finished first.
+        self._earlier: Document | None = None
         #: Some of an earlier run failed: a good end of this one does not make that good.
         self._earlier_failed = False
 
@@ -70,9 +73,11 @@ class _Night:
 
     async def _goes_on_after(self, path: Path, stop: Stop) -> bool:
         self._setting.tell(f"First finishing the run {path.stem}.")
+        _log.info("run.resumes", earlier=path.stem)
         work = self._work(path)
         await work.do(stop)
-        code = work.result(stop).exit_code
+        finished = work.result(stop)
+        code, self._earlier = finished.exit_code, finished.document
         self._earlier_failed = code == ExitCode.SOME_FAILED
         return code in {ExitCode.DONE, ExitCode.SOME_FAILED} and not self._listing.is_to_fill(path)
 
@@ -85,6 +90,8 @@ class _Night:
 
     def result(self, stop: Stop) -> Result:
         result = self._last.result(stop)
+        if self._earlier is not None and self._earlier["run"] != result.document["run"]:
+            result.earlier = self._earlier
         if result.exit_code == ExitCode.DONE and self._earlier_failed:
             result.exit_code = int(ExitCode.SOME_FAILED)
             result.document["exit"] = result.exit_code

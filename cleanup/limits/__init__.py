@@ -4,6 +4,7 @@ from cleanup.limits.batches import SMALL_BATCH, BatchSize, Concurrency
 from cleanup.limits.forecast import GUESSES, Bound, Forecast, Learned, Pacing, forecast
 from cleanup.limits.operating import UNKNOWN_RESET, Charge, Gauge, OperatingBudget, Reading, UnitCost
 from cleanup.limits.request_rate import ENTERPRISE_RATE, ORDINARY_RATE, RequestPace, RequestRate, rate_of
+from cleanup.limits.time_left import USUAL_WINDOW, BucketOutflow, MethodBudget, WorkLeft, time_left
 
 __all__ = [
     "ENTERPRISE_RATE",
@@ -11,19 +12,24 @@ __all__ = [
     "ORDINARY_RATE",
     "SMALL_BATCH",
     "UNKNOWN_RESET",
+    "USUAL_WINDOW",
     "BatchSize",
     "Bound",
+    "BucketOutflow",
     "Charge",
     "Concurrency",
     "Forecast",
     "Gauge",
     "Learned",
+    "MethodBudget",
     "OperatingBudget",
     "Pacing",
     "Reading",
     "RequestPace",
     "RequestRate",
     "UnitCost",
+    "WorkLeft",
     "forecast",
     "rate_of",
+    "time_left",
 ]

@@ -108,6 +108,8 @@ class Gauge:
     #: When the oldest part of the reading leaves the window; after that the reading is stale.
     reset_at: float | None = None
     paused_until: float = -inf
+    #: The longest time to a reset that the portal told: about the window's length. Only for estimates.
+    longest_reset: float = 0.0
     cost: UnitCost = field(default_factory=UnitCost)
     charges: list[Charge] = field(default_factory=list)
     #: The longest time of reset that was told: about the length of the portal's window. 0: none was told.
@@ -192,6 +194,7 @@ class Gauge:
         self.window = max(self.window, reading.reset_in)
         full = self.room(method) <= (self.cost.now or 0.0)
         self.reset_at = now + max(reading.reset_in, _FASTEST_RECHECK if full else 0.0)
+        self.longest_reset = max(self.longest_reset, reading.reset_in)
 
     def _compare(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
         """Learns from how the counter grew, where nothing left the window meanwhile.

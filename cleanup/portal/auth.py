@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from cleanup import private_file
 from cleanup.errors import UsageError
 
 _SHAPE = re.compile(r"/rest/(?P<user>\d+)/(?P<secret>[^/\s]+)/?")
-_MAX_FILE = 4096
 _HINT = "It looks like https://your.bitrix24.ru/rest/1/xxxxxxxxxxxxxxxx/ (Developer resources → Inbound webhook)."
 _HIDDEN = "<secret>"
 
@@ -82,7 +82,7 @@ def find(webhook_file: Path | None) -> Webhook:
     """The webhook from `--webhook-file`, B24_WEBHOOK_FILE or B24_WEBHOOK_URL, in this order. Raises UsageError."""
     named = webhook_file or (Path(os.environ["B24_WEBHOOK_FILE"]) if os.environ.get("B24_WEBHOOK_FILE") else None)
     if named is not None:
-        return parse(_read(named))
+        return parse(private_file.read(named, "webhook file"))
     if address := os.environ.get("B24_WEBHOOK_URL"):
         return parse(address)
     raise UsageError(f"No webhook: set B24_WEBHOOK_URL, or name a file by --webhook-file or B24_WEBHOOK_FILE. {_HINT}")
@@ -91,15 +91,3 @@ def find(webhook_file: Path | None) -> Webhook:
 def is_given(webhook_file: Path | None) -> bool:
     """Whether `find` has something to look at."""
     return webhook_file is not None or any(map(os.environ.get, ("B24_WEBHOOK_FILE", "B24_WEBHOOK_URL")))
-
-
-def _read(path: Path) -> str:
-    try:
-        status = path.stat()
-        if path.is_file() and status.st_mode & 0o077 and status.st_uid == os.getuid():
-            raise UsageError(f"The webhook file {path} can be read by others. Run: chmod 600 {path}")
-        with path.open(encoding="utf-8") as file:
-            return file.read(_MAX_FILE)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"The webhook file {path} cannot be read: {reason}.") from error

@@ -23,7 +23,7 @@ from cleanup.portal.errors import (
     Unreachable,
 )
 from cleanup.portal.pacing import Pacer, Permit
-from cleanup.portal.transport import Transport
+from cleanup.portal.transport import Reply, Transport
 from cleanup.portal.wire import Call, CallAnswer, CallError, Json, Parameter
 
 BATCH = "batch"
@@ -56,6 +56,8 @@ class Line:
         self._transport = transport
         self.pacer = pacer
         self.counters = Counters()
+        #: Requests that are on their way now.
+        self.in_flight = 0
 
     @property
     def portal(self) -> str:
@@ -65,7 +67,7 @@ class Line:
         """The answers in the order of the calls. Raises PortalError for the request as a whole."""
         self.counters.sent += 1
         try:
-            reply = await self._transport.post(BATCH, wire.batch_body(calls))
+            reply = await self._post(calls)
             document = self._accepted(reply.status, reply.document, is_json=reply.is_json, asked=_asked(calls))
             answers = [self._hidden(answer) for answer in wire.batch_answers(document, len(calls))]
         except PortalError as error:
@@ -78,6 +80,13 @@ class Line:
         self.pacer.answered(permit, _readings(calls, answers, wire.call_answer(document)))
         self._note_limits(calls, answers)
         return answers
+
+    async def _post(self, calls: Sequence[Call]) -> Reply:
+        self.in_flight += 1
+        try:
+            return await self._transport.post(BATCH, wire.batch_body(calls))
+        finally:
+            self.in_flight -= 1
 
     def _accepted(self, status: int, document: Json, *, is_json: bool, asked: str) -> Json:
         told = self._redacted(wire.error_in(document)) if is_json else None

@@ -105,17 +105,22 @@ class RequestBucket:
         self.rate = rate
         self._pace = RequestPace(rate)
         self._memory = memory
-        self._level = min(memory.level(rate.per_second), self._room) if memory else 0.0
+        self._level = min(memory.level(rate.per_second), self.room) if memory else 0.0
         self._level_at = time.monotonic()
         self._refused_at = -1.0
         self._limiter: AsyncLimiter | None = None
 
     def __repr__(self) -> str:
-        return f"<RequestBucket {self.level:.1f} of {self._room:g}, {self._pace!r}>"
+        return f"<RequestBucket {self.level:.1f} of {self.room:g}, {self._pace!r}>"
 
     @property
-    def _room(self) -> float:
+    def room(self) -> float:
+        """Requests that may go at once when the bucket is empty."""
         return max(1.0, self._pace.burst - _MARGIN)
+
+    @property
+    def per_second(self) -> float:
+        return self._pace.per_second
 
     @property
     def level(self) -> float:
@@ -124,7 +129,7 @@ class RequestBucket:
     @property
     def left(self) -> float:
         """Requests that may go without a wait."""
-        return self._room - self.level
+        return self.room - self.level
 
     async def take(self) -> None:
         """One request may go. Waiters of a limiter that was replaced meanwhile line up again."""
@@ -145,7 +150,7 @@ class RequestBucket:
         if time.monotonic() - self._refused_at > 1.0:
             self._pace.refused()
         self._refused_at = time.monotonic()
-        self._set_level(self._room)
+        self._set_level(self.room)
         self._limiter = None
 
     def accepted(self) -> None:
@@ -162,8 +167,8 @@ class RequestBucket:
 
     async def _current(self) -> AsyncLimiter:
         if self._limiter is None:
-            self._limiter = AsyncLimiter(self._room, self._room / self._pace.per_second)
-            await self._limiter.acquire(min(self.level, self._room))  # it is empty: this fills it and never waits
+            self._limiter = AsyncLimiter(self.room, self.room / self._pace.per_second)
+            await self._limiter.acquire(min(self.level, self.room))  # it is empty: this fills it and never waits
         return self._limiter
 
 
@@ -209,6 +214,16 @@ class Pacer:
 
     def __repr__(self) -> str:
         return f"<Pacer {self.bucket!r} {self.budget!r} {self.size!r} {self.concurrency!r}>"
+
+    def told(self) -> dict[str, float]:
+        """The levels now, for a log line."""
+        levels = {
+            f"operating_{method.rsplit('.', 1)[-1]}": round(gauge.reading, 3)
+            for method, gauge in self.budget.gauges.items()
+            if gauge.reading
+        }
+        bucket = {"bucket": round(self.bucket.level, 1)} if self.bucket else {}
+        return {"batch": self.size.now, "concurrency": self.concurrency.now, **bucket, **levels}
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:

@@ -104,8 +104,10 @@ def show_next(document: Document, console: Console, reasons: Iterable[str]) -> N
         console.print("Nothing to end.")
     elif not reasons:
         console.print("The guards have nothing against it.")
-        console.print(f"Look at it:  b24-cleanup report {named(document)} --format csv")
-        console.print(f"Then end it: b24-cleanup apply {named(document)} --confirm {document['portal']}")
+        # soft_wrap: a command that is broken into lines cannot be pasted.
+        look, end = f"report {named(document)} --format csv", f"apply {named(document)} --confirm {document['portal']}"
+        console.print(f"Look at it:  b24-cleanup {look}", soft_wrap=True)
+        console.print(f"Then end it: b24-cleanup {end}", soft_wrap=True)
 
 
 def show_preamble(document: Document, journal: Journal, console: Console) -> None:

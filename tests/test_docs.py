@@ -1,0 +1,97 @@
+"""The pages in docs/: their commands run, what they name exists, their tables are complete."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from cleanup.cli import app
+from cleanup.errors import ExitCode
+from cleanup.reports.metrics import METRICS
+from tests.doc_blocks import blocks, script
+from tests.harness import shop
+from tests.test_notify import inbox
+
+TOP = Path(__file__).parent.parent
+NIGHTS, LOGS = TOP / "docs" / "nights.md", TOP / "docs" / "logs.md"
+PAGES = [NIGHTS, LOGS]
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # it is a group
+OPTIONS = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
+#: Options of other programs that the pages name.
+FOREIGN = {"--system", "--home-dir", "--shell", "--since", "--now", "--from", "--from-file", "--collector"}
+
+
+def tell(page: Path, home: Path, webhook: str, notify: str) -> subprocess.CompletedProcess[str]:
+    """Runs the page's commands as its reader would, at home, against the sandbox instead of acme.bitrix24.ru."""
+    (home / "b24-cleanup").symlink_to(TOP)
+    (home / "bin").mkdir()
+    tool = home / "bin" / "b24-cleanup"
+    tool.write_text(f'#!/bin/sh\nexec {sys.executable} -m cleanup "$@"\n', encoding="utf-8")
+    tool.chmod(0o755)
+    environment = {"HOME": str(home), "PATH": f"{home}/bin:/usr/bin:/bin", "PYTHONPATH": str(TOP), "NO_COLOR": "1"}
+    return subprocess.run(
+        ["bash", "-c", script(page).replace("acme.bitrix24.ru", webhook.split("/")[2])],
+        env=environment,
+        cwd=home,
+        input=f"{webhook}\n{notify}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def test_an_administrator_who_types_the_page_on_nights_has_a_monitored_night(tmp_path: Path) -> None:
+    with inbox() as box, shop(tmp_path, "--instances", "3000", "--seed", "7", "--licence", "ru_selfhosted") as here:
+        done = tell(NIGHTS, tmp_path, here.webhook, box.address)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert here.ledger()["kills_effective"] > 100
+        assert here.secret not in done.stdout + done.stderr
+    night = tmp_path / "night"
+    assert (night / "plan.csv").read_text(encoding="utf-8").count("\n") > 100
+    assert "b24_cleanup_last_success_timestamp_seconds" in done.stdout
+    assert '"event": "verb.done"' in (night / "night.log").read_text(encoding="utf-8")
+    assert len(box.received) == 1
+
+
+def test_the_command_on_the_page_on_logs_runs(tmp_path: Path) -> None:
+    with shop(tmp_path, "--instances", "50", "--licence", "ru_selfhosted") as here:
+        (tmp_path / "nightly.yaml").write_bytes((TOP / "configs" / "nightly.yaml").read_bytes())
+        text = script(LOGS).replace("b24-cleanup", f"{sys.executable} -m cleanup")
+        done = subprocess.run(
+            ["bash", "-c", text], env=here.environment(PYTHONPATH=str(TOP)), cwd=tmp_path, check=False
+        )
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_only_what_needs_another_server_or_root_is_not_run(page: Path) -> None:
+    left_out = [block for block in blocks(page) if block.not_run]
+    allowed = ("sudo ", "systemctl ", "journalctl ", "kubectl ", "podman ", "git clone ")
+    for block in left_out:
+        assert all(line.startswith(allowed) for line in block.text.splitlines()), block.text
+    assert page != NIGHTS or len(blocks(page)) - len(left_out) >= 7
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_the_pages_name_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert named <= OPTIONS | FOREIGN, named - OPTIONS - FOREIGN
+    verbs = set(re.findall(r"b24-cleanup ([a-z]+)(?= |`|$)", text, re.MULTILINE)) - {"b"}
+    assert verbs <= set(COMMANDS), verbs - set(COMMANDS)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert links or page == LOGS
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_the_page_on_nights_has_every_exit_code_and_every_metric() -> None:
+    text = NIGHTS.read_text(encoding="utf-8")
+    morning = text.split("\n## In the morning\n")[1]
+    rows = re.findall(r"^\| ([\d, ]+) \|", morning, re.MULTILINE)
+    codes = {int(code) for row in rows for code in row.split(", ")}
+    assert codes == {*ExitCode} - {ExitCode.PLAN_NOT_EMPTY}, "10 is of plan only"
+    assert set(re.findall(r"\bb24_cleanup_\w+", text)) == set(METRICS)
