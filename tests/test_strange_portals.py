@@ -222,7 +222,7 @@ async def test_a_pattern_in_a_rule_that_means_no_template_is_a_warning(bench: Op
 
 
 async def test_a_run_into_a_named_file_finishes_that_file_and_stops_there(bench: Open) -> None:
-    async with bench(instances=600, seed=3, kill_seconds=0.01) as here:
+    async with bench(instances=600, seed=3, kill_seconds=0.05) as here:
         file = here.folder / "night.sqlite"
         rules = here.rules(EVERYTHING)
 
@@ -231,7 +231,7 @@ async def test_a_run_into_a_named_file_finishes_that_file_and_stops_there(bench:
                 here.setting, rules, Window(**window), checkpoint=file, now=None, include_locked=True
             )
 
-        assert (await run(seconds=1.0)).exit_code == 6
+        assert (await run(seconds=2.0)).exit_code == 6
         finished = await run()
         assert (finished.exit_code, finished.document["totals"]["pending"]) == (0, 0)
         with pytest.raises(UsageError, match="not overwritten"):

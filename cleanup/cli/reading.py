@@ -155,6 +155,7 @@ def runs(output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> N
 
 
 @app.command()
+@grouped
 def verify(
     run: RunArgument = "last",
     output: OutputOption = Output.TEXT,
