@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cleanup.model import Instance
-from cleanup.portal.client import Reader
+from cleanup.portal.client import PAGES_AT_ONCE, Reader, pages_behind
 from cleanup.portal.wire import is_regular
 
 
@@ -29,8 +29,10 @@ async def stretches(reader: Reader, bookmark: str, until: datetime) -> AsyncIter
 
     A short page alone is not taken for the end: the portal must answer a page behind it with nothing.
     """
+    at_once = PAGES_AT_ONCE
     while True:
-        instances = tuple(row for page in await reader.pages(bookmark) for row in page.instances)
+        instances = tuple(row for page in await reader.pages(bookmark, at_once) for row in page.instances)
+        at_once = pages_behind(len(instances))
         wanted = _made_until(instances, until)
         if wanted:
             bookmark = wanted[-1].id

@@ -72,7 +72,7 @@ def test_a_window_ends_an_apply_that_cannot_settle_and_nothing_is_lost(tmp_path:
 
 
 async def test_a_window_also_holds_for_the_listing_of_a_run(bench: Open) -> None:
-    async with bench(instances=10_000, seed=3, list_seconds=0.04) as here:
+    async with bench(instances=10_000, seed=3, list_seconds=0.03) as here:
         began = time.monotonic()
         stopped = await here.run(seconds=4.0)
         assert time.monotonic() - began < 8

@@ -33,10 +33,17 @@ METHOD_OF: Mapping[Action, str] = {
     Action.KILL: "bizproc.workflow.kill",
     Action.TERMINATE: "bizproc.workflow.terminate",
 }
-_PAGES_AT_ONCE = wire.BATCH_LIMIT
+PAGES_AT_ONCE = wire.BATCH_LIMIT
+#: Most portals have no more templates than fit these.
+_FEW_PAGES = 10
 #: How many instances one request can look up.
 LOOK_UP_LIMIT = wire.BATCH_LIMIT * wire.PAGE_SIZE
 _log = structlog.get_logger()
+
+
+def pages_behind(rows: int) -> int:
+    """How many pages to ask for next: behind a short page one is enough to see that there is nothing."""
+    return 1 if rows % wire.PAGE_SIZE else PAGES_AT_ONCE
 
 
 @dataclass(slots=True)
@@ -264,24 +271,26 @@ class Reader:
         the portal must answer a page behind the last one with nothing.
         """
         found: dict[int, str] = {}
+        at_once = _FEW_PAGES
         while True:
             after = max(found, default=0)
-            answers = await self._chain([self._template_page(after, index) for index in range(_PAGES_AT_ONCE)])
+            answers = await self._chain([self._template_page(after, index) for index in range(at_once)])
             if answers is None:
                 continue
             rows = _trusted_templates(answers, after, self._value)
             if not rows:
                 return found
             found.update(rows)
+            at_once = pages_behind(len(rows))
 
-    async def pages(self, after: str) -> list[Page]:
-        """Up to 50 pages of instances behind the ID `after`, in one request, as far as they can be trusted.
+    async def pages(self, after: str, at_once: int = PAGES_AT_ONCE) -> list[Page]:
+        """Up to `at_once` pages of instances behind the ID `after`, in one request, as far as they can be trusted.
 
         The pages are chained by `$result` references. Behind a short page such a reference turns into a whole list
         (PORTAL.md 3.1), so a page counts only while IDs ascend and the page before it was full.
         """
-        answers = await self._chain([self._page(after, index) for index in range(_PAGES_AT_ONCE)])
-        return await self.pages(after) if answers is None else _trusted(answers, after, self._value)
+        answers = await self._chain([self._page(after, index) for index in range(at_once)])
+        return await self.pages(after, at_once) if answers is None else _trusted(answers, after, self._value)
 
     async def _chain(self, calls: Sequence[Call]) -> list[CallAnswer] | None:
         """The answers to chained pages. None: the oldest generation cannot do without a count, so ask with one."""
