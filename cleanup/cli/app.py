@@ -1,8 +1,10 @@
 """The door: the program with its verbs, and how each way to end becomes one message and an exit code."""
 
 import os
+import resource
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -45,10 +47,17 @@ def options(
     """What all verbs share."""
 
 
+def _leave_no_core() -> None:
+    """A core file would hold the secret."""
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def main() -> NoReturn:
     """The entry point. Turns every CleanupError into one message and its exit code."""
     # typer reads arguments by pydantic, which would search every installed package for plugins: a tenth of a start.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    _leave_no_core()
     try:
         code = app(standalone_mode=False) or 0
     except BaseException as error:

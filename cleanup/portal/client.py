@@ -25,6 +25,7 @@ from cleanup.portal.errors import (
 from cleanup.portal.pacing import Pacer, Permit
 from cleanup.portal.transport import Reply, Transport
 from cleanup.portal.wire import Call, CallAnswer, CallError, Json, Parameter
+from cleanup.words import in_brief
 
 BATCH = "batch"
 INSTANCES = "bizproc.workflow.instances"
@@ -111,10 +112,10 @@ class Line:
         return answer if answer.error is None else replace(answer, error=self._redacted(answer.error))
 
     def _redacted(self, error: CallError | None) -> CallError | None:
-        """The portal's words without the secret: an error may repeat the address that was asked."""
+        """The portal's words, clean and without the secret: an error may repeat the address that was asked."""
         if error is None:
             return None
-        return CallError(self._transport.redact(error.code), self._transport.redact(error.text))
+        return CallError(*(in_brief(self._transport.redact(text)) for text in (error.code, error.text)))
 
     def _note(self, error: PortalError, calls: Sequence[Call], permit: Permit) -> None:
         if isinstance(error, RateLimited):

@@ -8,8 +8,8 @@ from rich.text import Text
 from cleanup.model import Action, Decision
 from cleanup.reports.document import Document
 from cleanup.reports.explanation import show_part, verdict
-from cleanup.reports.text import clean
 from cleanup.rules.examples import Expected, Judged
+from cleanup.words import clean
 
 
 def show(judged: Sequence[Judged], console: Console) -> None:

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from cleanup.model import Decision, Instance
 from cleanup.reports.document import Document
-from cleanup.reports.text import clean
 from cleanup.rules import document_type
 from cleanup.rules.explain import Clause, Explanation, Part
 from cleanup.rules.match import Truth
+from cleanup.words import clean
 
 _WORDS: dict[Truth, tuple[str, str]] = {
     True: ("true", "green"),

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cleanup.inventory import AGES, UNKNOWN, Survey
 from cleanup.reports.document import Document
-from cleanup.reports.text import clean
+from cleanup.words import clean
 
 _NO_NAME = "no name: a robot's or deleted template"
 #: Rows of one group that a person sees; JSON and CSV have all.

@@ -10,9 +10,9 @@ from rich.text import Text
 from cleanup.journal import Journal
 from cleanup.model import Decision, Instance
 from cleanup.reports.document import Document
-from cleanup.reports.text import clean, named, rules_table
+from cleanup.reports.text import named, rules_table
 from cleanup.rules import document_type
-from cleanup.words import duration
+from cleanup.words import clean, duration
 
 _MOST_TEMPLATES = 10
 _EXAMPLES = 5

@@ -3,7 +3,8 @@
 from cleanup.errors import ExitCode
 from cleanup.reports.document import Document
 from cleanup.reports.ended import Ended, meaning_of
-from cleanup.reports.text import clean, named
+from cleanup.reports.text import named
+from cleanup.words import clean
 
 _COUNTED = ("selected", "killed", "terminated", "already_gone", "changed", "failed", "pending", "undecided")
 

@@ -9,14 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cleanup.reports.document import Document
+from cleanup.words import clean
 
 _LEFT_ALONE = ("protected", "kept", "no_match", "undecided", "locked")
 _ENDS = ("killed", "terminated", "already_gone", "changed", "failed", "pending")
-
-
-def clean(text: str) -> str:
-    """The text without control characters, which could move the cursor or colour the terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def show_run(document: Document, console: Console) -> None:
