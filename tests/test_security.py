@@ -48,9 +48,7 @@ def test_the_secret_is_in_no_output_and_no_file_whatever_goes_wrong(tmp_path: Pa
         logs = ("--log-file", "night.log", "--log-format", "json", "-v")
         told = [
             here.call("plan", rules, *logs, "--metrics-file", "plan.prom"),
-            here.call(
-                "apply", "last", "--confirm", here.portal, "--max-duration", "9s", *logs, "--metrics-file", "apply.prom"
-            ),
+            here.call("apply", "last", "--confirm", here.portal, "--max-duration", "9s", *logs, *metrics),
             here.call("check", *logs),
             *(here.call("report", "last", "--format", form, "-o", f"r.{form}") for form in ("csv", "jsonl", "html")),
         ]
