@@ -20,3 +20,8 @@ def clean(text: str) -> str:
 def in_brief(text: str) -> str:
     """A text of others inside a message of ours: clean, and of a sensible length."""
     return clean(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """A count with its noun: 1 rule, 2 rules."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"

@@ -10,6 +10,7 @@ from cleanup.cli.grouped import grouped
 from cleanup.cli.options import Output, OutputOption, PortalOptions, RulesArgument
 from cleanup.cli.shared import load, open_console, print_json, run_async, setting_of
 from cleanup.errors import ExitCode, UsageError
+from cleanup.words import counted
 
 if TYPE_CHECKING:
     from cleanup.inventory import Survey
@@ -65,7 +66,10 @@ def validate(rules: RulesArgument) -> None:
     loaded = load(rules)
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"{rules}: {len(loaded.book.protect)} protect and {len(loaded.book.rules)} rules, no fault.")
+    protect, found = len(loaded.book.protect), len(loaded.book.rules)
+    typer.echo(
+        f"{rules}: no fault. It has {counted(protect, 'protect entry', 'protect entries')}, {counted(found, 'rule')}."
+    )
 
 
 @app.command("test")

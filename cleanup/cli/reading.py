@@ -101,7 +101,7 @@ def explain(
     from cleanup.journal import Journal
     from cleanup.reports import explanation
 
-    if Path(target).suffix in {".yaml", ".yml"}:
+    if _is_rules(Path(target)):
         rules, setting = load(Path(target)), setting_of(portal)
         told = run_async(commands.explain_by_rules, setting, rules, identity, moment_of(now))
     else:
@@ -152,6 +152,17 @@ def runs(output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> N
         print_json(documents)
     else:
         show_runs(documents, open_console())
+
+
+def _is_rules(path: Path) -> bool:
+    """By the name's ending, else by content: a run may be named by a path, too."""
+    if path.suffix in {".yaml", ".yml", ".sqlite"}:
+        return path.suffix != ".sqlite"
+    try:
+        with path.open("rb") as file:
+            return not file.read(16).startswith(b"SQLite format 3")
+    except OSError:
+        return False
 
 
 @app.command()

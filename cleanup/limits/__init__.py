@@ -1,10 +1,10 @@
 """The portal's limits as arithmetic: no clock, no sleep, no socket here."""
 
 from cleanup.limits.batches import SMALL_BATCH, BatchSize, Concurrency
-from cleanup.limits.forecast import GUESSES, Bound, Forecast, Learned, Pacing, forecast
+from cleanup.limits.forecast import GUESSES, Forecast, Learned, Pacing, forecast
 from cleanup.limits.operating import UNKNOWN_RESET, Charge, Gauge, OperatingBudget, Reading, UnitCost
 from cleanup.limits.request_rate import ENTERPRISE_RATE, ORDINARY_RATE, RequestPace, RequestRate, rate_of
-from cleanup.limits.time_left import USUAL_WINDOW, BucketOutflow, MethodBudget, WorkLeft, time_left
+from cleanup.limits.time_left import USUAL_WINDOW, Bound, BucketOutflow, MethodBudget, WorkLeft, time_left
 
 __all__ = [
     "ENTERPRISE_RATE",

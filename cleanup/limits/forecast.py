@@ -2,24 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
-from math import ceil
 
 from cleanup.limits.request_rate import RequestRate
+from cleanup.limits.time_left import USUAL_WINDOW, Bound, BucketOutflow, MethodBudget, WorkLeft, held_up
 
-#: Requests beside the batches: the probe, and settling at start and end.
-_OVERHEAD = 3
 #: Seconds for which a look-up's answer is used, and how many entries it can hold (notes/recheck.md).
 _LOOK_UP_SECONDS = 15.0
 _LOOK_UP_LIMIT = 2500
-
-
-class Bound(StrEnum):
-    """What a run will wait for most of the time."""
-
-    WORK = "the portal's own work"
-    REQUESTS = "the request bucket"
-    OPERATING = "the operating budget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +36,7 @@ GUESSES = tuple(
         operating_each=each,
         batch_each=0.0,
         operating_limit=480.0,
-        operating_window=600.0,
+        operating_window=USUAL_WINDOW,
     )
     for each in (0.05, 0.5)
 )
@@ -77,36 +66,26 @@ class Forecast:
 def forecast(counts: Iterable[int], learned: Learned, pacing: Pacing) -> Forecast:
     """For so many instances of each method (kill and terminate have counters of their own)."""
     counts = list(counts)
-    total = sum(counts)
-    work = total / learned.per_second
-    requests = _requests(total, learned, pacing) if total else 0
-    operating = [_by_operating(count, learned.operating_each, learned, pacing) for count in counts]
-    operating.append(_by_operating(total, learned.batch_each, learned, pacing))
-    waits = {
-        Bound.WORK: work,
-        Bound.REQUESTS: _by_requests(requests, pacing),
-        Bound.OPERATING: max(operating),
-    }
+    work, rate = _work(sum(counts), learned, pacing), pacing.rate
+    bucket = BucketOutflow(left=max(0.0, rate.burst - pacing.level), per_second=rate.per_second) if rate else None
+    budgets = [_budget(count, learned.operating_each, learned, pacing) for count in counts]
+    budgets.append(_budget(work.entries, learned.batch_each, learned, pacing))
+    waits = held_up(work, bucket, budgets)
     bound = max(waits, key=lambda name: waits[name])
-    return Forecast(seconds=waits[bound], requests=requests, bound=bound)
+    return Forecast(seconds=waits[bound], requests=work.requests, bound=bound)
 
 
-def _requests(total: int, learned: Learned, pacing: Pacing) -> int:
-    batch = max(1, min(pacing.batch_limit, int(pacing.batch_seconds / learned.seconds_each)))
-    look_up = max(pacing.batch_limit, min(_LOOK_UP_LIMIT, int(_LOOK_UP_SECONDS * learned.per_second)))
-    return ceil(total / batch) + ceil(total / look_up) + _OVERHEAD
+def _work(total: int, learned: Learned, pacing: Pacing) -> WorkLeft:
+    return WorkLeft(
+        entries=total,
+        seconds_each=1 / learned.per_second,
+        in_flight=1,  # what is in flight at once is in the measured rate already
+        batch=max(1, min(pacing.batch_limit, int(pacing.batch_seconds / learned.seconds_each))),
+        look_up=max(pacing.batch_limit, min(_LOOK_UP_LIMIT, int(_LOOK_UP_SECONDS * learned.per_second))),
+    )
 
 
-def _by_requests(requests: int, pacing: Pacing) -> float:
-    if pacing.rate is None:
-        return 0.0
-    return max(0.0, requests - max(0.0, pacing.rate.burst - pacing.level)) / pacing.rate.per_second
-
-
-def _by_operating(count: int, each: float, learned: Learned, pacing: Pacing) -> float:
-    """Whole windows of waiting, and the work of the last part."""
-    if not each or not count:
-        return 0.0
-    fits = pacing.operating_share * min(pacing.operating_limit, learned.operating_limit) / each
-    windows = max(0, ceil(count / max(fits, 1.0)) - 1)
-    return windows * learned.operating_window + (count - windows * fits) / learned.per_second
+def _budget(count: int, each: float, learned: Learned, pacing: Pacing) -> MethodBudget:
+    room = pacing.operating_share * min(pacing.operating_limit, learned.operating_limit)
+    window = learned.operating_window
+    return MethodBudget(units=count, cost=each, room=room, window_room=room, reset_in=window, window=window)

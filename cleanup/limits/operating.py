@@ -112,8 +112,6 @@ class Gauge:
     longest_reset: float = 0.0
     cost: UnitCost = field(default_factory=UnitCost)
     charges: list[Charge] = field(default_factory=list)
-    #: The longest time of reset that was told: about the length of the portal's window. 0: none was told.
-    window: float = 0.0
     #: The last reading taken while nothing else was in flight, its reset, and the units billed since.
     _quiet: tuple[float, float | None] | None = None
     _billed: float = 0.0
@@ -191,7 +189,6 @@ class Gauge:
             return
         if self.reset_at is not None and now >= self.reset_at:
             self._recover()
-        self.window = max(self.window, reading.reset_in)
         full = self.room(method) <= (self.cost.now or 0.0)
         self.reset_at = now + max(reading.reset_in, _FASTEST_RECHECK if full else 0.0)
         self.longest_reset = max(self.longest_reset, reading.reset_in)

@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from math import ceil
 
 #: PORTAL.md 4.2: ten buckets of 60 s. Only an estimate may assume it, and only until the portal has shown a window.
 USUAL_WINDOW = 600.0
+
+
+class Bound(StrEnum):
+    """What a run waits for most of the time."""
+
+    WORK = "the portal's own work"
+    REQUESTS = "the request bucket"
+    OPERATING = "the operating budget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +25,14 @@ class WorkLeft:
     #: Seconds per entry, as measured.
     seconds_each: float
     in_flight: int
-    #: Entries that one request takes.
+    #: Entries that one request ends, and that one request looks up before (0: not counted).
     batch: int
+    look_up: int = 0
+
+    @property
+    def requests(self) -> int:
+        looks = ceil(self.entries / self.look_up) if self.look_up else 0
+        return ceil(self.entries / max(1, self.batch)) + looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +59,17 @@ class MethodBudget:
 
 
 def time_left(work: WorkLeft, bucket: BucketOutflow | None, budgets: Sequence[MethodBudget]) -> float:
-    """Seconds: the work itself, or the limit that holds it up the longest. Limits are waited for side by side."""
-    working = work.entries * work.seconds_each / max(1, work.in_flight)
-    held_up = [_by_bucket(work, bucket)] if bucket else []
-    held_up += [_by_budget(budget, work) for budget in budgets]
-    return max([working, *held_up])
+    """Seconds: the work itself, or the limit that holds it up the longest."""
+    return max(held_up(work, bucket, budgets).values())
 
 
-def _by_bucket(work: WorkLeft, bucket: BucketOutflow) -> float:
-    requests = ceil(work.entries / max(1, work.batch))
-    return max(0.0, requests - bucket.left) / bucket.per_second
+def held_up(work: WorkLeft, bucket: BucketOutflow | None, budgets: Sequence[MethodBudget]) -> dict[Bound, float]:
+    """Seconds by what they are waited for. Limits are waited for side by side, so the longest counts."""
+    return {
+        Bound.WORK: work.entries * work.seconds_each / max(1, work.in_flight),
+        Bound.REQUESTS: max(0.0, work.requests - bucket.left) / bucket.per_second if bucket else 0.0,
+        Bound.OPERATING: max((_by_budget(budget, work) for budget in budgets), default=0.0),
+    }
 
 
 def _by_budget(budget: MethodBudget, work: WorkLeft) -> float:

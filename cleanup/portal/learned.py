@@ -27,7 +27,7 @@ def measured(pacer: Pacer) -> Learned | None:
         operating_each=max((_cost(counted.get(method)) for method in METHOD_OF.values()), default=0.0),
         batch_each=_cost(counted.get(BATCH)) * each,  # `batch` is charged by predicted seconds
         operating_limit=min((gauge.limit for gauge in gauges), default=GUESSES[0].operating_limit),
-        operating_window=max((gauge.window for gauge in gauges), default=0.0) or GUESSES[0].operating_window,
+        operating_window=max((gauge.longest_reset for gauge in gauges), default=0.0) or GUESSES[0].operating_window,
     )
 
 
