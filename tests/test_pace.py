@@ -14,9 +14,12 @@ TRIES = 3
 
 @pytest.mark.pace
 @pytest.mark.timeout(500)
-@pytest.mark.parametrize("scenario", ["burst", "bucket", "operating"])
+@pytest.mark.parametrize("scenario", ["burst", "bucket", "operating-third"])
 def test_an_apply_takes_at_most_a_quarter_longer_than_the_limits_allow(scenario: str) -> None:
-    """Also: everything ended once, no 503, at most one request met an OPERATION_TIME_LIMIT."""
+    """Also: everything ended once, no 503, at most one request met an OPERATION_TIME_LIMIT.
+
+    The operating budget is scaled down for these tests; scripts/pace runs it whole.
+    """
     shown = []
     for _ in range(TRIES):
         done = subprocess.run([sys.executable, PACE, scenario], capture_output=True, text=True, check=False)
