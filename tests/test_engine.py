@@ -117,6 +117,18 @@ async def test_several_crashing_neighbours_leave_no_innocent_behind(bench: Open)
         assert applied.document["totals"]["failed"] == 8
 
 
+@pytest.mark.parametrize("fault", [Fault.EMPTY_500, Fault.DROP_BEFORE, Fault.SKIPPED_COMMANDS])
+async def test_requests_that_break_by_chance_are_no_instances_fault(bench: Open, fault: Fault) -> None:
+    """Every third request breaks: some instance is hit three times in a row, and must not be given up for it."""
+    rules = EVERYTHING.replace("rules:", "pace: {batch_seconds: 0.02}\nrules:")
+    async with bench(instances=200, seed=5, kill_seconds=0.002) as here:
+        await here.plan(rules, include_locked=True)
+        here.sandbox.faults.rates = {fault: 0.35}
+        applied = await here.apply()
+        assert applied.exit_code == 0
+        assert applied.document["totals"]["killed"] == here.sandbox.ledger.kills_effective == 200
+
+
 async def test_a_row_that_refuses_to_end_fails_with_the_portals_own_words(bench: Open) -> None:
     async with bench(instances=200, seed=6) as here:
         await here.plan(EVERYTHING, include_locked=True)

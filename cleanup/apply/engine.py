@@ -69,6 +69,8 @@ class Apply:
         self._lost_in_a_row = 0
         #: Requests of this process without a usable answer.
         self._silent, self._crashed = set[int](), set[int]()
+        #: An entry that was suspected of breaking a request ended when it was sent alone.
+        self._vindicated = False
         #: Since this apply began: entries that ended, and those that the portal refused and that are not settled yet.
         #: What failed in an earlier apply says nothing about this one.
         self._ended = 0
@@ -237,6 +239,7 @@ class Apply:
         self._refused |= {outcome.id for outcome in outcomes if outcome.error}
         ended = sum(outcome.state in ENDED_BY.values() for outcome in outcomes)
         self._ended += ended
+        self._vindicated |= ended > 0 and batch[0].alone
         _log.info("apply.batch_done", request=request, entries=len(batch), ended=ended, pacer=repr(self._ender.pacer))
 
     def _for_all(self, answer: CallAnswer) -> CleanupError | None:
@@ -273,10 +276,14 @@ class Apply:
                     patience -= wait
                     await anyio.sleep(wait)
                     continue
-                outcomes = settle(unsettled, found, Broken(self._silent, self._crashed))
+                outcomes = settle(unsettled, found, self._broken_so_far())
                 self._journal.record(outcomes, now=self._clock())
                 self._refused -= {outcome.id for outcome in outcomes}
                 _log.info("apply.settled", entries=len(outcomes), still_listed=len(found))
+
+    def _broken_so_far(self) -> Broken:
+        shaky = self._vindicated or self._reader.line.counters.retried > 0
+        return Broken(self._silent, self._crashed, shaky=shaky)
 
     def _still_at_work(self, unsettled: Sequence[Unsettled], found: Mapping[str, Instance]) -> float:
         unanswered = [item for item in unsettled if not item.entry.error and item.request not in self._crashed]
