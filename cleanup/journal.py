@@ -4,6 +4,7 @@ Each public method is one transaction, on disk when it returns. The table of sta
 the file itself: a step that it does not allow raises and changes nothing.
 """
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -54,6 +55,12 @@ CREATE TABLE session (
 """
 _INSTANCE_COLUMNS = (
     "id, template_id, module, entity, document_id, started, started_by, modified, owned_until, unreadable"
+)
+#: What never changes once the plan is complete: the seal is a digest over it.
+_SEALED = (
+    f"SELECT json_array({_INSTANCE_COLUMNS}, rule, action, reason) FROM entry ORDER BY id",  # noqa: S608
+    "SELECT json_array(id, name) FROM template ORDER BY id",
+    "SELECT json_array(decision, rule, action, field, count) FROM tally ORDER BY decision, rule, action, field",
 )
 _ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, doubt, error"
 
@@ -292,8 +299,15 @@ class Journal:
                 self._add_to_tally(db, {(Decision.KEPT.value, rule, action[0], "take"): left})
 
     def finish_plan(self, population: int) -> None:
-        """The listing is complete: from here on the plan is read, not written."""
-        self._set(state="planned", population=str(population))
+        """The listing is complete: from here on the plan is read, not written, and a seal is set on it."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO run VALUES ('population', ?)", (str(population),))
+            db.execute("INSERT OR REPLACE INTO run VALUES ('state', 'planned')")
+            db.execute("INSERT OR REPLACE INTO run VALUES ('seal', ?)", (self._digest(),))
+
+    def is_as_planned(self) -> bool:
+        """Whether the plan is still the one that was sealed. It reads all of it: a second for 100,000 entries."""
+        return self._value("seal") == self._digest()
 
     def tally(self) -> list[Count]:
         rows = self._all("SELECT decision, rule, action, field, count FROM tally WHERE count > 0")
@@ -414,6 +428,16 @@ class Journal:
         self._all("PRAGMA journal_mode = WAL")
         # FULL: a claim must outlive a power cut, or an instance of ours would later look as ended by others.
         self._all("PRAGMA synchronous = FULL")
+
+    def _digest(self) -> str:
+        head = asdict(self.head()) | {"population": self._value("population")}
+        digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+        for sql in _SEALED:
+            with _foreign_errors(self.path):
+                for (row,) in self._db.execute(sql):
+                    digest.update(row.encode() + b"\n")
+            digest.update(b"\n")
+        return f"sha256:{digest.hexdigest()}"
 
     def _value(self, key: str) -> str | None:
         rows = self._all("SELECT value FROM run WHERE key = ?", (key,))

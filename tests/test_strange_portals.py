@@ -222,7 +222,7 @@ async def test_a_pattern_in_a_rule_that_means_no_template_is_a_warning(bench: Op
 
 
 async def test_a_run_into_a_named_file_finishes_that_file_and_stops_there(bench: Open) -> None:
-    async with bench(instances=600, seed=3, kill_seconds=0.01) as here:
+    async with bench(instances=600, seed=3, kill_seconds=0.03) as here:
         file = here.folder / "night.sqlite"
         rules = here.rules(EVERYTHING)
 
