@@ -56,6 +56,8 @@ class Line:
         self._transport = transport
         self.pacer = pacer
         self.counters = Counters()
+        #: Seconds from the last request that was answered to its answer.
+        self.round_trip = 0.0
 
     @property
     def portal(self) -> str:
@@ -64,6 +66,7 @@ class Line:
     async def batch(self, calls: Sequence[Call], permit: Permit) -> list[CallAnswer]:
         """The answers in the order of the calls. Raises PortalError for the request as a whole."""
         self.counters.sent += 1
+        began = time.monotonic()
         try:
             reply = await self._transport.post(BATCH, wire.batch_body(calls))
             document = self._accepted(reply.status, reply.document, is_json=reply.is_json, asked=_asked(calls))
@@ -75,6 +78,7 @@ class Line:
             lost = AnswerLost(f"{self.portal} answered {_asked(calls)} in a shape that is not a batch: {error}.")
             self._note(lost, calls, permit)
             raise lost from error
+        self.round_trip = time.monotonic() - began
         self.pacer.answered(permit, _readings(calls, answers, wire.call_answer(document)))
         self._note_limits(calls, answers)
         return answers
@@ -244,9 +248,8 @@ class Reader:
             Call("server.time", {}),
             Call(INSTANCES, {"start": 0, "ORDER": {"ID": "ASC"}, "SELECT": ["ID"]}),
         ]
-        began = time.monotonic()
         answers = await self.ask(calls)
-        return _probe(answers, self._clock(), time.monotonic() - began, self.portal)
+        return _probe(answers, self._clock(), self._line.round_trip, self.portal)
 
     async def templates(self) -> dict[int, str]:
         """Names by id, of the templates that the portal lists: robots' and deleted ones are not among them.
