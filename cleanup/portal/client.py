@@ -447,8 +447,8 @@ def _probe(answers: Sequence[CallAnswer], local: datetime, round_trip: float, po
         refusal = refusal or AnswerLost(f"{portal} answered {INSTANCES} with {listed.error}.")
     return Probe(
         administrator=_flag(profile.value, "ADMIN"),
-        scopes=frozenset(str(name) for name in scope.value) if isinstance(scope.value, list) else None,
-        licence=str(_get(application.value, "LICENSE") or "") or None,
+        scopes=frozenset(wire.text(name) for name in scope.value) if isinstance(scope.value, list) else None,
+        licence=wire.text(_get(application.value, "LICENSE")) or None,
         kill_exists=_flag(method.value, "isAvailable"),
         now=now,
         ahead=None if now is None else (now - local).total_seconds() + round_trip / 2,

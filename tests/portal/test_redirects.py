@@ -42,6 +42,7 @@ async def test_a_redirect_to_a_plain_address_is_not_followed(bench: Open) -> Non
 
 
 async def test_a_redirect_in_a_circle_ends(bench: Open) -> None:
-    async with bench(instances=10) as here:
-        here.sandbox.faults.redirect = here.sandbox.url
+    async with bench(instances=10) as here, bench(instances=10) as there:
+        here.sandbox.faults.redirect = there.sandbox.url
+        there.sandbox.faults.redirect = here.sandbox.url
         assert "circle" in await _error(here)
