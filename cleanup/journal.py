@@ -210,7 +210,10 @@ class Journal:
 
     def head(self) -> RunHead:
         pairs = dict(self._all("SELECT key, value FROM run"))
-        return RunHead(**{field.name: pairs[field.name] for field in fields(RunHead)})
+        with _readable(self.path):
+            found = RunHead(**{field.name: pairs[field.name] for field in fields(RunHead)})
+            datetime.fromisoformat(found.now), datetime.fromisoformat(found.created)
+            return found
 
     def state(self) -> str:
         """listing, planned, applying, stopped or finished."""
@@ -228,7 +231,8 @@ class Journal:
 
     def population(self) -> int | None:
         found = self._value("population")
-        return None if found is None else int(found)
+        with _readable(self.path):
+            return None if found is None else int(found)
 
     def begin_session(self, verb: str, now: datetime) -> None:
         """From here on `save_usage` writes to a row of its own."""
@@ -311,7 +315,8 @@ class Journal:
 
     def tally(self) -> list[Count]:
         rows = self._all("SELECT decision, rule, action, field, count FROM tally WHERE count > 0")
-        return [Count(Decision(decision), *rest) for decision, *rest in rows]
+        with _readable(self.path):
+            return [Count(Decision(decision), *rest) for decision, *rest in rows]
 
     # Applying
 
@@ -321,7 +326,8 @@ class Journal:
             f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE state = 'planned' AND id > ? ORDER BY id LIMIT ?",  # noqa: S608
             (after, limit),
         )
-        return [_entry(row) for row in rows]
+        with _readable(self.path):
+            return [_entry(row) for row in rows]
 
     def claim(self, ids: Sequence[str], *, now: datetime, quiet_at: datetime) -> int:
         """PLANNED → SENT for one request; on disk before anything is sent. Returns the request's number."""
@@ -358,16 +364,18 @@ class Journal:
             " ORDER BY request, id LIMIT ?",
             (limit,),
         )
-        return [
-            Unsettled(_entry(row[:-3]), row[-3], datetime.fromisoformat(row[-2]), datetime.fromisoformat(row[-1]))
-            for row in rows
-        ]
+        with _readable(self.path):
+            return [
+                Unsettled(_entry(row[:-3]), row[-3], datetime.fromisoformat(row[-2]), datetime.fromisoformat(row[-1]))
+                for row in rows
+            ]
 
     # Reading
 
     def entry_counts(self) -> list[EntryCount]:
         rows = self._all("SELECT rule, action, state, COUNT(*) FROM entry GROUP BY rule, action, state ORDER BY rule")
-        return [EntryCount(rule, action, State(state), count) for rule, action, state, count in rows]
+        with _readable(self.path):
+            return [EntryCount(rule, action, State(state), count) for rule, action, state, count in rows]
 
     def state_counts(self) -> dict[State, int]:
         return dict(self._state_counts())
@@ -382,14 +390,16 @@ class Journal:
 
     def instances_of(self, rule: str, limit: int = -1) -> Iterator[Instance]:
         """What a rule selected, in ID order, streamed; -1: all of it."""
+        sql = f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
         with _foreign_errors(self.path):
-            sql = f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
-            yield from (_entry(row).instance for row in self._db.execute(sql, (rule, limit)))
+            for row in self._db.execute(sql, (rule, limit)):
+                yield self._entry_of(row).instance
 
     def starts(self) -> tuple[datetime | None, datetime | None]:
         """The oldest and the newest start among the entries."""
         ((oldest, newest),) = self._all("SELECT MIN(started), MAX(started) FROM entry")
-        return _moment(oldest), _moment(newest)
+        with _readable(self.path):
+            return _moment(oldest), _moment(newest)
 
     def template_counts(self) -> list[tuple[int | None, int]]:
         """Entries by template id, most first."""
@@ -397,19 +407,25 @@ class Journal:
 
     def entry(self, identity: str) -> Entry | None:
         rows = self._all(f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE id = ?", (identity,))  # noqa: S608
-        return _entry(rows[0]) if rows else None
+        return self._entry_of(rows[0]) if rows else None
 
     def entries(self) -> Iterator[tuple[Entry, str, str]]:
         """Every entry in ID order with its sent_at and ended_at ("" where there is none), streamed."""
         with _foreign_errors(self.path):
             cursor = self._db.execute(f"SELECT {_ENTRY_COLUMNS}, sent_at, ended_at FROM entry ORDER BY id")  # noqa: S608
             for row in cursor:
-                yield _entry(row[:-2]), row[-2] or "", row[-1] or ""
+                yield self._entry_of(row[:-2]), row[-2] or "", row[-1] or ""
 
     # Inside
 
+    def _entry_of(self, row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
+        with _readable(self.path):
+            return _entry(row)
+
     def _state_counts(self) -> list[tuple[State, int]]:
-        return [(State(s), count) for s, count in self._all("SELECT state, COUNT(*) FROM entry GROUP BY state")]
+        rows = self._all("SELECT state, COUNT(*) FROM entry GROUP BY state")
+        with _readable(self.path):
+            return [(State(state), count) for state, count in rows]
 
     def _check(self) -> None:
         ((identity,),) = self._all("PRAGMA application_id")
@@ -495,12 +511,21 @@ def _foreign_errors(path: Path) -> Iterator[None]:
         raise IllegalStepError(f"{path}: {error}") from error
     except sqlite3.OperationalError as error:
         raise _of_operation(path, error) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise UsageError(_damaged(path)) from error
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What the file holds is turned into values: where it cannot be, bytes of it were flipped."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(_damaged(path)) from error
 
 
 def _of_operation(path: Path, error: sqlite3.OperationalError) -> CleanupError:
-    code = (error.sqlite_errorcode or 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # absent where Python itself could not decode a text
     if code == sqlite3.SQLITE_FULL:
         return StoppedEarly(f"The disk under {path} is full. Make room and run the same command: nothing is lost.")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
