@@ -146,7 +146,7 @@ async def judge_here(cell: Cell, folder: Path) -> Verdict:
     began = time.monotonic()
     try:
         async with asyncio.timeout(_LONGEST), Sandbox(cell.settings) as sandbox:
-            run = _Run(cell, Bench(sandbox, folder))
+            run = Run(cell, Bench(sandbox, folder))
             await run.do()
             found = run.violated | (violations(run.case) if run.case else {})
             ledger = sandbox.ledger
@@ -163,7 +163,7 @@ async def judge_here(cell: Cell, folder: Path) -> Verdict:
         operating.UNKNOWN_RESET = scale
 
 
-class _Run:
+class Run:
     """plan, then apply, each again after a stop; the trouble is lifted when it has stopped them often enough."""
 
     def __init__(self, cell: Cell, bench: Bench) -> None:
