@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -159,27 +159,25 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, head: RunHead) -> Self:
-        """A new journal, readable by its owner only. Raises UsageError when the file exists or cannot be made."""
+        """A new journal, readable by its owner only. Raises UsageError when the file exists or cannot be made.
+
+        It appears under its name when it is whole: a process that ends before leaves nothing in the way.
+        """
+        made = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            made.unlink(missing_ok=True)
+            os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _write_schema(path, _connect(made), head)
+            _appear(made, path)
         except OSError as error:
             if path.exists():
                 raise UsageError(f"The checkpoint {path} exists already; it is not overwritten.") from error
             raise UsageError(f"The checkpoint {path} cannot be written: {error.strerror}.") from error
-        journal = cls(path, _connect(path))
-        try:
-            journal._make_durable()
-            with journal._transaction() as db:
-                for statement in _statements(_SCHEMA):
-                    db.execute(statement)
-                pairs = asdict(head) | {"state": "listing", "bookmark": ""}
-                db.executemany("INSERT INTO run VALUES (?, ?)", pairs.items())
-        except CleanupError:
-            journal.close()
-            path.unlink(missing_ok=True)
-            raise
-        return journal
+        finally:
+            with suppress(OSError):
+                made.unlink(missing_ok=True)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = False) -> Self:
@@ -490,6 +488,29 @@ def _connect(path: Path, *, readonly: bool = False) -> sqlite3.Connection:
     with _foreign_errors(path):
         mode = "ro" if readonly else "rw"
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=10)
+
+
+def _write_schema(path: Path, connection: sqlite3.Connection, head: RunHead) -> None:
+    """In one transaction, and closed. `path` is the name that errors tell."""
+    pairs = asdict(head) | {"state": "listing", "bookmark": ""}
+    with _foreign_errors(path), closing(connection) as db:
+        db.execute("BEGIN")
+        for statement in _statements(_SCHEMA):
+            db.execute(statement)
+        db.executemany("INSERT INTO run VALUES (?, ?)", pairs.items())
+        db.execute("COMMIT")
+
+
+def _appear(made: Path, path: Path) -> None:
+    """Gives the file its name. Raises FileExistsError, where a rename would overwrite."""
+    try:
+        path.hardlink_to(made)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(path) from None
+        made.rename(path)
 
 
 def _statements(script: str) -> Iterator[str]:

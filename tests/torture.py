@@ -1,8 +1,9 @@
 """Rounds of torture: real processes that are killed -9, on a portal that breaks, on a disk that fails, in a wrong time.
 
 The portal lives in this process, so that its ledger is at hand; restarting it closes its listener, drops every
-connection and the work in progress, and forgets its bucket, while instances and ledger stay, as a database does. The tool runs as processes of its own, forked from a server that has imported it already, so that a round is
-quick; a shifted clock needs a fresh interpreter (a sitecustomize that shifts time.time and datetime.now).
+connection and the work in progress, and forgets its bucket, while instances and ledger stay, as a database does.
+The tool runs as processes of its own, forked from a server that has imported it already, so that a round is quick; a
+shifted clock needs a fresh interpreter (a sitecustomize that shifts time.time and datetime.now).
 """
 
 import asyncio
@@ -367,5 +368,7 @@ def round_of(number: int, folder: Path) -> Round:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return asyncio.run(play(number, folder))
+    except Exception as error:
+        return Round(number, "broken", violations=[f"{type(error).__name__}: {error}"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
