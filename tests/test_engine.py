@@ -317,3 +317,14 @@ async def test_requests_refused_by_the_bucket_never_end_a_run(bench: Open) -> No
         assert here.sandbox.ledger.outcomes["query_limit"] > 0
         assert here.ended() == expected
         assert here.sandbox.ledger.kills_repeated == 0
+
+
+async def test_one_page_of_a_busy_front_end_does_not_cost_the_burst_of_the_bucket(bench: Open) -> None:
+    """A 503 without the portal's own words is no word about the bucket, unless it comes again and again."""
+    async with bench(instances=1000, seed=3, licence="ru_pro100", bucket=50, per_second=2) as here:
+        await here.plan(EVERYTHING, include_locked=True)
+        here.sandbox.faults.next_kills = {Fault.UNAVAILABLE: 1}
+        applied = await here.apply()
+        assert applied.document["totals"]["killed"] == 1000
+        assert applied.document["seconds"]["waiting_rate"] < 1
+        assert here.sandbox.ledger.outcomes["query_limit"] == 0

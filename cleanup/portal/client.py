@@ -107,8 +107,10 @@ class Line:
     def _note(self, error: PortalError, calls: Sequence[Call], permit: Permit) -> None:
         if isinstance(error, RateLimited):
             self.counters.query_limit += 1
-        if isinstance(error, RateLimited | Unavailable):
+        if isinstance(error, RateLimited):
             self.pacer.rate_refused()
+        if isinstance(error, Unavailable):
+            self.pacer.unavailable()
         if isinstance(error, OperationLimited):
             self.counters.operation_limit += 1
             self.pacer.operation_refused({BATCH, *(call.method for call in calls)})
