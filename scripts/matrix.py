@@ -99,7 +99,7 @@ def _write(shown: str) -> None:
 
 
 def slowdown() -> int:
-    """One run without and three with, each at the sandbox's own defaults: 50 ms a kill, 8 workers, 50 requests and then 2 a second."""
+    """One run without and three with: 50 ms a kill, 8 workers, a bucket of 50 and 2 a second, as the sandbox has it."""
     each = RATE / len(Fault)
     faults = [word for fault in Fault for word in ("--fault", f"{fault}={each:.5f}")]
     print("| faults | wall s | requests | ended | twice | faults met |")
