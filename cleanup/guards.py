@@ -9,6 +9,8 @@ _CLOCKS = timedelta(minutes=2)
 OLDEST_PLAN = timedelta(hours=24)
 #: Fewer failures than this say nothing about a run.
 _FEWEST_FAILURES = 5
+#: Fewer entries than this say nothing about a portal.
+_FEWEST_LOOKED_UP = 20
 _IDENTITY = ("template_id", "module", "entity", "document_id", "started")
 
 
@@ -80,6 +82,28 @@ def changed_rules(planned: str, current: str | None, file: str) -> str:
     if current is None or current == planned:
         return ""
     return f"The rules file {file} was changed after the plan was made. Plan again."
+
+
+def edited(*, as_planned: bool, file: str) -> str:
+    """`as_planned`: whether the plan still has the digest that it was sealed with."""
+    if as_planned:
+        return ""
+    return f"The plan in {file} is not what was planned: it was changed by hand, or is damaged. Plan again."
+
+
+def other_population(*, looked_up: int, strange: int) -> str:
+    """Why the portal does not look like the one that was planned on; "" when it does.
+
+    `strange`: entries that are gone or changed, of those looked up before anything of the plan was ended. That some
+    ended by themselves is normal; that most did, so soon, is more likely another portal's data: a restored backup, a
+    renamed host, a proxy. Stopping costs a new plan; going on would record them all as gone for good.
+    """
+    if looked_up < _FEWEST_LOOKED_UP or 2 * strange <= looked_up:
+        return ""
+    return (
+        f"{strange:,} of {looked_up:,} planned instances are gone or changed, and none was ended by this run: this may "
+        "not be the portal that was planned on. Nothing was ended or recorded. Look at it, then plan again."
+    )
 
 
 def too_many_failures(*, failed: int, tried: int, limits: Limits) -> str:

@@ -4,11 +4,12 @@ Each public method is one transaction, on disk when it returns. The table of sta
 the file itself: a step that it does not allow raises and changes nothing.
 """
 
+import hashlib
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,6 +65,12 @@ _VERSION = len(_FORMS)
 _SAME_WAIT = timedelta(milliseconds=100)
 _INSTANCE_COLUMNS = (
     "id, template_id, module, entity, document_id, started, started_by, modified, owned_until, unreadable"
+)
+#: What never changes once the plan is complete: the seal is a digest over it.
+_SEALED = (
+    f"SELECT json_array({_INSTANCE_COLUMNS}, rule, action, reason) FROM entry ORDER BY id",  # noqa: S608
+    "SELECT json_array(id, name) FROM template ORDER BY id",
+    "SELECT json_array(decision, rule, action, field, count) FROM tally ORDER BY decision, rule, action, field",
 )
 _ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, doubt, error"
 
@@ -189,26 +196,25 @@ class Journal:
 
     @classmethod
     def create(cls, path: Path, head: RunHead) -> Self:
-        """A new journal, readable by its owner only. Raises UsageError when the file exists or cannot be made."""
+        """A new journal, readable by its owner only. Raises UsageError when the file exists or cannot be made.
+
+        It appears under its name when it is whole: a process that ends before leaves nothing in the way.
+        """
+        made = path.with_name(f"{path.name}.{os.getpid()}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            made.unlink(missing_ok=True)
+            os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _write_schema(path, _connect(made), head)
+            _appear(made, path)
         except OSError as error:
             if path.exists():
                 raise UsageError(f"The checkpoint {path} exists already; it is not overwritten.") from error
             raise UsageError(f"The checkpoint {path} cannot be written: {error.strerror}.") from error
-        journal = cls(path, _connect(path))
-        try:
-            journal._make_durable()
-            with journal._transaction() as db:
-                _take_steps(db, 0)
-                pairs = asdict(head) | {"state": "listing", "bookmark": ""}
-                db.executemany("INSERT INTO run VALUES (?, ?)", pairs.items())
-        except CleanupError:
-            journal.close()
-            path.unlink(missing_ok=True)
-            raise
-        return journal
+        finally:
+            with suppress(OSError):
+                made.unlink(missing_ok=True)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = False) -> Self:
@@ -240,7 +246,10 @@ class Journal:
 
     def head(self) -> RunHead:
         pairs = dict(self._all("SELECT key, value FROM run"))
-        return RunHead(**{field.name: pairs[field.name] for field in fields(RunHead)})
+        with _readable(self.path):
+            found = RunHead(**{field.name: pairs[field.name] for field in fields(RunHead)})
+            datetime.fromisoformat(found.now), datetime.fromisoformat(found.created)
+            return found
 
     def state(self) -> str:
         """listing, planned, applying, stopped or finished."""
@@ -258,7 +267,8 @@ class Journal:
 
     def population(self) -> int | None:
         found = self._value("population")
-        return None if found is None else int(found)
+        with _readable(self.path):
+            return None if found is None else int(found)
 
     def begin_session(self, verb: str, now: datetime) -> None:
         """From here on `save_usage` writes to a row of its own."""
@@ -332,12 +342,20 @@ class Journal:
                 self._add_to_tally(db, {(Decision.KEPT.value, rule, action[0], "take"): left})
 
     def finish_plan(self, population: int) -> None:
-        """The listing is complete: from here on the plan is read, not written."""
-        self._set(state="planned", population=str(population))
+        """The listing is complete: from here on the plan is read, not written, and a seal is set on it."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO run VALUES ('population', ?)", (str(population),))
+            db.execute("INSERT OR REPLACE INTO run VALUES ('state', 'planned')")
+            db.execute("INSERT OR REPLACE INTO run VALUES ('seal', ?)", (self._digest(),))
+
+    def is_as_planned(self) -> bool:
+        """Whether the plan is still the one that was sealed. It reads all of it: a second for 100,000 entries."""
+        return self._value("seal") == self._digest()
 
     def tally(self) -> list[Count]:
         rows = self._all("SELECT decision, rule, action, field, count FROM tally WHERE count > 0")
-        return [Count(Decision(decision), *rest) for decision, *rest in rows]
+        with _readable(self.path):
+            return [Count(Decision(decision), *rest) for decision, *rest in rows]
 
     # Applying
 
@@ -347,7 +365,8 @@ class Journal:
             f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE state = 'planned' AND id > ? ORDER BY id LIMIT ?",  # noqa: S608
             (after, limit),
         )
-        return [_entry(row) for row in rows]
+        with _readable(self.path):
+            return [_entry(row) for row in rows]
 
     def claim(self, ids: Sequence[str], *, now: datetime, quiet_at: datetime) -> int:
         """PLANNED → SENT for one request; on disk before anything is sent. Returns the request's number."""
@@ -389,16 +408,18 @@ class Journal:
             " ORDER BY request, id LIMIT ?",
             (limit,),
         )
-        return [
-            Unsettled(_entry(row[:-3]), row[-3], datetime.fromisoformat(row[-2]), datetime.fromisoformat(row[-1]))
-            for row in rows
-        ]
+        with _readable(self.path):
+            return [
+                Unsettled(_entry(row[:-3]), row[-3], datetime.fromisoformat(row[-2]), datetime.fromisoformat(row[-1]))
+                for row in rows
+            ]
 
     # Reading
 
     def entry_counts(self) -> list[EntryCount]:
         rows = self._all("SELECT rule, action, state, COUNT(*) FROM entry GROUP BY rule, action, state ORDER BY rule")
-        return [EntryCount(rule, action, State(state), count) for rule, action, state, count in rows]
+        with _readable(self.path):
+            return [EntryCount(rule, action, State(state), count) for rule, action, state, count in rows]
 
     def state_counts(self) -> dict[State, int]:
         return dict(self._state_counts())
@@ -409,14 +430,16 @@ class Journal:
 
     def instances_of(self, rule: str, limit: int = -1) -> Iterator[Instance]:
         """What a rule selected, in ID order, streamed; -1: all of it."""
+        sql = f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
         with _foreign_errors(self.path):
-            sql = f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
-            yield from (_entry(row).instance for row in self._db.execute(sql, (rule, limit)))
+            for row in self._db.execute(sql, (rule, limit)):
+                yield self._entry_of(row).instance
 
     def starts(self) -> tuple[datetime | None, datetime | None]:
         """The oldest and the newest start among the entries."""
         ((oldest, newest),) = self._all("SELECT MIN(started), MAX(started) FROM entry")
-        return _moment(oldest), _moment(newest)
+        with _readable(self.path):
+            return _moment(oldest), _moment(newest)
 
     def open_counts(self) -> dict[Action, int]:
         """Entries that are planned or sent, by action. Reads an index of these only."""
@@ -434,14 +457,14 @@ class Journal:
 
     def entry(self, identity: str) -> Entry | None:
         rows = self._all(f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE id = ?", (identity,))  # noqa: S608
-        return _entry(rows[0]) if rows else None
+        return self._entry_of(rows[0]) if rows else None
 
     def entries(self) -> Iterator[tuple[Entry, str, str]]:
         """Every entry in ID order with its sent_at and ended_at ("" where there is none), streamed."""
         with _foreign_errors(self.path):
             cursor = self._db.execute(f"SELECT {_ENTRY_COLUMNS}, sent_at, ended_at FROM entry ORDER BY id")  # noqa: S608
             for row in cursor:
-                yield _entry(row[:-2]), row[-2] or "", row[-1] or ""
+                yield self._entry_of(row[:-2]), row[-2] or "", row[-1] or ""
 
     def batches(self) -> list[Batch]:
         """In the order of their numbers; empty where the journal is of a form that had none."""
@@ -457,8 +480,14 @@ class Journal:
 
     # Inside
 
+    def _entry_of(self, row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
+        with _readable(self.path):
+            return _entry(row)
+
     def _state_counts(self) -> list[tuple[State, int]]:
-        return [(State(s), count) for s, count in self._all("SELECT state, COUNT(*) FROM entry GROUP BY state")]
+        rows = self._all("SELECT state, COUNT(*) FROM entry GROUP BY state")
+        with _readable(self.path):
+            return [(State(state), count) for state, count in rows]
 
     def _check(self) -> None:
         ((identity,),) = self._all("PRAGMA application_id")
@@ -495,6 +524,16 @@ class Journal:
         ).rowcount
         if not longer:
             db.execute("INSERT INTO wait (reason, began, ended) VALUES (?, ?, ?)", (reason, began, ended))
+
+    def _digest(self) -> str:
+        head = asdict(self.head()) | {"population": self._value("population")}
+        digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+        for sql in _SEALED:
+            with _foreign_errors(self.path):
+                for (row,) in self._db.execute(sql):
+                    digest.update(row.encode() + b"\n")
+            digest.update(b"\n")
+        return f"sha256:{digest.hexdigest()}"
 
     def _value(self, key: str) -> str | None:
         rows = self._all("SELECT value FROM run WHERE key = ?", (key,))
@@ -551,6 +590,28 @@ def _precise(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
+def _write_schema(path: Path, connection: sqlite3.Connection, head: RunHead) -> None:
+    """In one transaction, and closed. `path` is the name that errors tell."""
+    pairs = asdict(head) | {"state": "listing", "bookmark": ""}
+    with _foreign_errors(path), closing(connection) as db:
+        db.execute("BEGIN")
+        _take_steps(db, 0)
+        db.executemany("INSERT INTO run VALUES (?, ?)", pairs.items())
+        db.execute("COMMIT")
+
+
+def _appear(made: Path, path: Path) -> None:
+    """Gives the file its name. Raises FileExistsError, where a rename would overwrite."""
+    try:
+        path.hardlink_to(made)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(path) from None
+        made.rename(path)
+
+
 def _statements(script: str) -> Iterator[str]:
     """The statements of a script; executescript would commit the transaction that it runs in."""
     collected = ""
@@ -570,12 +631,21 @@ def _foreign_errors(path: Path) -> Iterator[None]:
         raise IllegalStepError(f"{path}: {error}") from error
     except sqlite3.OperationalError as error:
         raise _of_operation(path, error) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise UsageError(_damaged(path)) from error
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What the file holds is turned into values: where it cannot be, bytes of it were flipped."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(_damaged(path)) from error
 
 
 def _of_operation(path: Path, error: sqlite3.OperationalError) -> CleanupError:
-    code = (error.sqlite_errorcode or 0) & 0xFF
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # absent where Python itself could not decode a text
     if code == sqlite3.SQLITE_FULL:
         return StoppedEarly(f"The disk under {path} is full. Make room and run the same command: nothing is lost.")
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
@@ -49,15 +49,19 @@ rules:
 """
 
 
-def predicate(rows: list[Row] | tuple[Row, ...], now: float) -> dict[str, str]:
-    """RULES read by hand, on the portal's own rows: what must end, and by which method."""
+def predicate(rows: Iterable[Row], now: float, *, present: float | None = None) -> dict[str, str]:
+    """RULES read by hand, on the portal's own rows: what must end, and by which method.
+
+    Ages count from `now`, the plan's; what is being executed goes by `present`, the portal's clock.
+    """
+    present = now if present is None else present
     ends: dict[str, str] = {}
     for row in rows:
         if row.started is None or row.started > now - 7 * DAY:
             continue  # protected, an unknown start too
         if _may_be_a_deal(row) and row.started > now - 200 * DAY:
             continue
-        if row.owned_until is not None and row.owned_until >= now - 300:
+        if row.owned_until is not None and row.owned_until >= present - 300:
             continue  # locked
         if row.owned_until is not None and row.owned_until < now - 2 * 3600:
             ends[row.id] = "terminate"

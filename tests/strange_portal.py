@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -36,8 +37,9 @@ class Strange:
         return [parameters for name, parameters in self.calls if name == method]
 
     async def answer(self, request: web.Request) -> web.Response:
-        if (whole := self.whole(request)) is not None:
-            return whole
+        whole = self.whole(request)
+        if whole is not None:
+            return await whole if isawaitable(whole) else whole
         body = await request.json()
         maps: dict[str, dict[str, Any]] = {name: {} for name in ("result", "result_error", "result_total")}
         for key, command in body["cmd"].items():

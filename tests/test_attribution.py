@@ -9,7 +9,16 @@ from typing import Any
 import anyio
 import pytest
 
-from cleanup.apply.outcomes import MOST_SENDS, MOST_SILENT_SENDS, Broken, answered, recheck, settle, unless_ended
+from cleanup.apply.outcomes import (
+    MOST_SENDS,
+    MOST_SHAKY_SENDS,
+    MOST_SILENT_SENDS,
+    Broken,
+    answered,
+    recheck,
+    settle,
+    unless_ended,
+)
 from cleanup.journal import Outcome, Unsettled
 from cleanup.model import Action, Decision, Entry, Instance, State, Verdict
 from cleanup.portal.wire import CallAnswer, CallError
@@ -82,6 +91,15 @@ def test_a_request_that_an_ended_process_left_makes_nobody_a_suspect() -> None:
 def test_a_suspect_that_breaks_its_own_requests_fails(broken: Broken, most: int) -> None:
     for sends, state in ((most - 1, State.PLANNED), (most, State.FAILED)):
         assert only(settle([sent(alone=True, sends=sends)], {"a": ALIVE}, broken)).state is state
+
+
+def test_where_requests_break_by_chance_a_suspect_is_tried_more_often() -> None:
+    """But what the portal itself refused is refused."""
+    for broken in (Broken(crashed={1}, shaky=True), Broken(silent={1}, shaky=True)):
+        for sends, state in ((MOST_SHAKY_SENDS - 1, State.PLANNED), (MOST_SHAKY_SENDS, State.FAILED)):
+            assert only(settle([sent(alone=True, sends=sends)], {"a": ALIVE}, broken)).state is state
+    refused = only(settle([sent(sends=MOST_SENDS, error="no")], {"a": ALIVE}, Broken(shaky=True)))
+    assert refused.state is State.FAILED
 
 
 def test_an_empty_row_in_its_place_means_that_it_ended() -> None:

@@ -117,6 +117,18 @@ async def test_several_crashing_neighbours_leave_no_innocent_behind(bench: Open)
         assert applied.document["totals"]["failed"] == 8
 
 
+@pytest.mark.parametrize("fault", [Fault.EMPTY_500, Fault.DROP_BEFORE, Fault.SKIPPED_COMMANDS])
+async def test_requests_that_break_by_chance_are_no_instances_fault(bench: Open, fault: Fault) -> None:
+    """Every third request breaks: some instance is hit three times in a row, and must not be given up for it."""
+    rules = EVERYTHING.replace("rules:", "pace: {batch_seconds: 0.02}\nrules:")
+    async with bench(instances=200, seed=5, kill_seconds=0.002) as here:
+        await here.plan(rules, include_locked=True)
+        here.sandbox.faults.rates = {fault: 0.35}
+        applied = await here.apply()
+        assert applied.exit_code == 0
+        assert applied.document["totals"]["killed"] == here.sandbox.ledger.kills_effective == 200
+
+
 async def test_a_row_that_refuses_to_end_fails_with_the_portals_own_words(bench: Open) -> None:
     async with bench(instances=200, seed=6) as here:
         await here.plan(EVERYTHING, include_locked=True)
@@ -305,3 +317,14 @@ async def test_requests_refused_by_the_bucket_never_end_a_run(bench: Open) -> No
         assert here.sandbox.ledger.outcomes["query_limit"] > 0
         assert here.ended() == expected
         assert here.sandbox.ledger.kills_repeated == 0
+
+
+async def test_one_page_of_a_busy_front_end_does_not_cost_the_burst_of_the_bucket(bench: Open) -> None:
+    """A 503 without the portal's own words is no word about the bucket, unless it comes again and again."""
+    async with bench(instances=1000, seed=3, licence="ru_pro100", bucket=50, per_second=2) as here:
+        await here.plan(EVERYTHING, include_locked=True)
+        here.sandbox.faults.next_kills = {Fault.UNAVAILABLE: 1}
+        applied = await here.apply()
+        assert applied.document["totals"]["killed"] == 1000
+        assert applied.document["seconds"]["waiting_rate"] < 1
+        assert here.sandbox.ledger.outcomes["query_limit"] == 0

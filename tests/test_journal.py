@@ -1,7 +1,10 @@
 """What the journal promises, on real files."""
 
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -232,3 +235,19 @@ def test_no_history_of_steps_loses_or_doubles_an_entry(steps: list[tuple[int, St
             except IllegalStepError:
                 continue
         assert sum(journal.state_counts().values()) == 5
+
+
+def test_a_process_that_ends_while_it_makes_a_journal_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    """kill -9 right before the file gets its name."""
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == 'os.link' else None)\n"
+        "from cleanup.journal import Journal; from tests.test_journal import head\n"
+        "Journal.create(Path(sys.argv[1]), head())\n"
+    )
+    path = tmp_path / "run.sqlite"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not path.exists()
+    with Journal.create(path, head()) as made:
+        assert made.state() == "listing"

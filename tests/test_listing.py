@@ -83,3 +83,11 @@ def test_an_id_carries_its_time_and_another_shape_none() -> None:
     assert made_at("66e412fdc9bd44.36306599") == datetime(2024, 9, 13, 10, 25, 1, tzinfo=UTC)
     assert made_at("17") is None
     assert made_at("66e412fdc9bd44x36306599") is None
+
+
+async def test_how_often_a_question_was_repeated_does_not_move_the_clock(bench: Open) -> None:
+    """The portal's clock is read off the answer that came, not off the tries before it."""
+    async with bench(instances=50, seed=3) as here:
+        here.sandbox.faults.next_requests = {Fault.MISSING_KEYS: 5}
+        planned = await here.plan(EVERYTHING)
+        assert datetime.fromisoformat(planned.document["now"]).timestamp() < here.sandbox.now() + 0.5

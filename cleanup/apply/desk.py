@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cleanup.apply.outcomes import Judge, recheck
 from cleanup.journal import Journal
-from cleanup.model import Entry, Instance
+from cleanup.model import Entry, Instance, State
 
 #: Seconds for which the portal's word that an instance is still there, and unchanged, is good enough to end it.
 FRESH = 30.0
@@ -36,6 +36,11 @@ class Desk:
 
     def unchecked(self, entries: Sequence[Entry]) -> None:
         self._unchecked.extendleft(reversed(entries))
+
+    def strange(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> int:
+        """How many of them are gone or changed, and not by our doing."""
+        outcomes = (recheck(entry, found.get(entry.id), self._judge) for entry in entries)
+        return sum(outcome is not None and outcome.state in {State.GONE, State.CHANGED} for outcome in outcomes)
 
     def checked(self, entries: Sequence[Entry], found: Mapping[str, Instance], *, at: float, now: datetime) -> None:
         """Records those that vanished or changed; the others are ready, as of `at` on the monotonic clock."""

@@ -82,17 +82,22 @@ class Apply:
         self._lost_in_a_row = 0
         #: Requests of this process without a usable answer.
         self._silent, self._crashed = set[int](), set[int]()
+        #: An entry that was suspected of breaking a request ended when it was sent alone.
+        self._vindicated = False
         #: Since this apply began: entries that ended, and those that the portal refused and that are not settled yet.
         #: What failed in an earlier apply says nothing about this one.
         self._ended = 0
         self._refused: set[str] = set()
         self._failed_before = journal.failed()
+        #: Something of this plan was ended by an earlier apply: that the portal is the planned one is proved.
+        self._ended_before = any(state in journal.state_counts() for state in ENDED_BY.values())
 
     def __repr__(self) -> str:
         return f"<Apply {self._desk!r} {self._ender.pacer!r}>"
 
     async def run(self) -> None:
         """Raises CleanupError when it cannot go on; what was done until then is recorded."""
+        await self._look_before_settling()
         await self.settle()
         while not self._stop.asked and self._desk.restart():
             async with anyio.create_task_group() as workers:
@@ -102,6 +107,16 @@ class Apply:
                 await self.settle()
         if self._stop.error is not None:
             raise self._stop.error
+
+    async def _look_before_settling(self) -> None:
+        """On a portal that is not the planned one, all that is in doubt would count as ended by us."""
+        if self._ended_before or not self._journal.unsettled(1):
+            return
+        entries = self._journal.planned("", LOOK_UP_LIMIT)
+        with self._stop.interrupts() as scope:
+            found = await self._reader.look_up([entry.id for entry in entries]) if entries else {}
+        if not scope.cancelled_caught:
+            self._require_same_portal(entries, found)
 
     async def _work(self) -> None:
         try:
@@ -148,9 +163,18 @@ class Apply:
             with self._stop.interrupts() as scope:
                 found = await self._reader.look_up([entry.id for entry in entries])
             if not scope.cancelled_caught:
+                self._require_same_portal(entries, found)
                 self._desk.checked(entries, found, at=at, now=self._clock())
         finally:
             self._checking = False
+
+    def _require_same_portal(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> None:
+        """Before anything of the plan was ended. Raises SafetyStop, and then nothing of the look-up is recorded."""
+        if self._ended_before or self._ended:
+            return
+        strange = self._desk.strange(entries, found)
+        if reason := guards.other_population(looked_up=len(entries), strange=strange):
+            raise SafetyStop(reason)
 
     def _stretch(self) -> int:
         """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
@@ -263,6 +287,7 @@ class Apply:
         self._desk.unchecked([entry for entry in batch if entry.id in back])
         self._refused |= {outcome.id for outcome in outcomes if outcome.error}
         self._ended += ended
+        self._vindicated |= ended > 0 and batch[0].alone
         told = self._ender.pacer.told()
         _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, **told)
 
@@ -300,10 +325,14 @@ class Apply:
                     patience -= wait
                     await anyio.sleep(wait)
                     continue
-                outcomes = settle(unsettled, found, Broken(self._silent, self._crashed))
+                outcomes = settle(unsettled, found, self._broken_so_far())
                 self._journal.record(outcomes, now=self._clock())
                 self._refused -= {outcome.id for outcome in outcomes}
                 _log.info("apply.settled", entries=len(outcomes), still_listed=len(found))
+
+    def _broken_so_far(self) -> Broken:
+        shaky = self._vindicated or self._reader.line.counters.retried > 0
+        return Broken(self._silent, self._crashed, shaky=shaky)
 
     def _still_at_work(self, unsettled: Sequence[Unsettled], found: Mapping[str, Instance]) -> float:
         unanswered = [item for item in unsettled if not item.entry.error and item.request not in self._crashed]

@@ -20,6 +20,9 @@ Judge = Callable[[Instance], Verdict]
 #: and sent alone without any answer, for which the network may be to blame as well.
 MOST_SENDS = 3
 MOST_SILENT_SENDS = 5
+#: The same where requests break that no entry is to blame for: one in four by chance hits the same entry eight times in
+#: a row once in 65,000.
+MOST_SHAKY_SENDS = 8
 #: PORTAL.md 4: the portal cuts a request at 60 s, so it is surely over then.
 CUT = 65.0
 LOST = "the answer was lost; the portal no longer lists it"
@@ -36,6 +39,11 @@ class Broken:
     silent: Set[int] = field(default_factory=set)
     #: HTTP 500: it is over, and what stood behind the call that crashed was not reached.
     crashed: Set[int] = field(default_factory=set)
+    #: Questions broke, too, or a suspect ended when it was sent alone: so this portal breaks requests by chance.
+    shaky: bool = False
+
+    def most(self, sends: int) -> int:
+        return max(sends, MOST_SHAKY_SENDS) if self.shaky else sends
 
 
 def recheck(entry: Entry, current: Instance | None, judge: Judge) -> Outcome | None:
@@ -81,7 +89,9 @@ def settle(unsettled: Sequence[Unsettled], found: Mapping[str, Instance], broken
         if current is None or guards.is_revived(item.entry.instance, current):
             outcomes.append(_vanished(item.entry, revived=current is not None))
         elif item.entry.error:
-            outcomes.append(_again(item.entry, item.entry.error, most=MOST_SENDS))
+            told_by_portal = item.entry.error not in {_NOT_TRUE, _LEFT_OUT}
+            most = MOST_SENDS if told_by_portal else broken.most(MOST_SENDS)
+            outcomes.append(_again(item.entry, item.entry.error, most=most))
         else:
             outcomes.append(_silent(item, broken, first=item.request not in suspected))
             suspected.add(item.request)
@@ -99,7 +109,7 @@ def _silent(item: Unsettled, broken: Broken, *, first: bool) -> Outcome:
     seen = crashed or item.request in broken.silent
     if entry.alone and seen:
         told = "the portal broke off the request each time it was sent alone"
-        return _again(entry, told, most=MOST_SENDS if crashed else MOST_SILENT_SENDS, doubt=not crashed)
+        return _again(entry, told, most=broken.most(MOST_SENDS if crashed else MOST_SILENT_SENDS), doubt=not crashed)
     alone = entry.alone or (seen and first)
     return Outcome(entry.id, State.PLANNED, refund=True, alone=alone, doubt=not crashed)
 

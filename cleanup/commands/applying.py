@@ -71,6 +71,7 @@ def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
     reasons = [
         guards.other_portal(head.portal, webhook.portal),
         guards.too_old(datetime.fromisoformat(head.created), clock()),
+        guards.edited(as_planned=journal.is_as_planned(), file=str(journal.path)),
         guards.changed_rules(head.rules_digest, digest_of(Path(head.rules_file)), head.rules_file),
         *guards.refusals(
             selected=sum(journal.state_counts().values()),

@@ -66,6 +66,8 @@ class Line:
         self.counters = Counters()
         #: Requests that are on their way now.
         self.in_flight = 0
+        #: Seconds from the last request that was answered to its answer.
+        self.round_trip = 0.0
 
     @property
     def portal(self) -> str:
@@ -74,6 +76,7 @@ class Line:
     async def batch(self, calls: Sequence[Call], permit: Permit) -> list[CallAnswer]:
         """The answers in the order of the calls. Raises PortalError for the request as a whole."""
         self.counters.sent += 1
+        began = time.monotonic()
         try:
             reply = await self._post(calls)
             document = self._accepted(reply.status, reply.document, is_json=reply.is_json, asked=_asked(calls))
@@ -85,6 +88,7 @@ class Line:
             lost = AnswerLost(f"{self.portal} answered {_asked(calls)} in a shape that is not a batch: {error}.")
             self._note(lost, calls, permit)
             raise lost from error
+        self.round_trip = time.monotonic() - began
         self.pacer.answered(permit, _readings(calls, answers, wire.call_answer(document)))
         self._note_limits(calls, answers)
         return answers
@@ -120,8 +124,10 @@ class Line:
     def _note(self, error: PortalError, calls: Sequence[Call], permit: Permit) -> None:
         if isinstance(error, RateLimited):
             self.counters.query_limit += 1
-        if isinstance(error, RateLimited | Unavailable):
+        if isinstance(error, RateLimited):
             self.pacer.rate_refused()
+        if isinstance(error, Unavailable):
+            self.pacer.unavailable()
         if isinstance(error, OperationLimited):
             self.counters.operation_limit += 1
             self.pacer.operation_refused({BATCH, *(call.method for call in calls)})
@@ -261,9 +267,8 @@ class Reader:
             Call("server.time", {}),
             Call(INSTANCES, {"start": 0, "ORDER": {"ID": "ASC"}, "SELECT": ["ID"]}),
         ]
-        began = time.monotonic()
         answers = await self.ask(calls)
-        return _probe(answers, self._clock(), time.monotonic() - began, self.portal)
+        return _probe(answers, self._clock(), self._line.round_trip, self.portal)
 
     async def templates(self) -> dict[int, str]:
         """Names by id, of the templates that the portal lists: robots' and deleted ones are not among them.
@@ -463,8 +468,8 @@ def _probe(answers: Sequence[CallAnswer], local: datetime, round_trip: float, po
         refusal = refusal or AnswerLost(f"{portal} answered {INSTANCES} with {listed.error}.")
     return Probe(
         administrator=_flag(profile.value, "ADMIN"),
-        scopes=frozenset(str(name) for name in scope.value) if isinstance(scope.value, list) else None,
-        licence=str(_get(application.value, "LICENSE") or "") or None,
+        scopes=frozenset(wire.text(name) for name in scope.value) if isinstance(scope.value, list) else None,
+        licence=wire.text(_get(application.value, "LICENSE")) or None,
         kill_exists=_flag(method.value, "isAvailable"),
         now=now,
         ahead=None if now is None else (now - local).total_seconds() + round_trip / 2,

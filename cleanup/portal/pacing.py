@@ -25,6 +25,8 @@ from cleanup.limits import (
 #: Requests take unequal time on their way, so two can arrive closer together than they left. One place of the
 #: bucket is left free for that.
 _MARGIN = 1
+#: So many 503 as a web page in a row count as a full bucket.
+_MOST_UNAVAILABLE = 3
 
 
 @dataclass(slots=True)
@@ -207,6 +209,7 @@ class Pacer:
         self.round_trip = 0.0
         #: The bucket stands only because the portal refused requests lately.
         self._provisional = False
+        self._unavailable_in_a_row = 0
         #: When the longest operating wait is over, on the monotonic clock; for progress.
         self.operating_until = 0.0
         self._slots: anyio.CapacityLimiter | None = None
@@ -261,6 +264,7 @@ class Pacer:
 
     def answered(self, permit: Permit, readings: Mapping[str, Reading]) -> None:
         self.budget.answered(permit.charge, readings, time.monotonic())
+        self._unavailable_in_a_row = 0
         if self.bucket:
             self.bucket.accepted()
             if self._provisional and self.bucket.recovered:
@@ -281,6 +285,14 @@ class Pacer:
             self.bucket = RequestBucket(ORDINARY_RATE, None)
             self._provisional = True
         self.bucket.refused()
+
+    def unavailable(self) -> None:
+        """A 503 as a web page says nothing about the bucket, and one alone is repeated at once: a full one would cost
+        all of its burst. Again and again, it asks for patience.
+        """
+        self._unavailable_in_a_row += 1
+        if self._unavailable_in_a_row >= _MOST_UNAVAILABLE:
+            self.rate_refused()
 
     def operation_refused(self, methods: Iterable[str]) -> None:
         self.budget.refused(methods, time.monotonic())

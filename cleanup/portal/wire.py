@@ -17,6 +17,8 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 Parameter: TypeAlias = "str | int | Sequence[Parameter] | Mapping[str, Parameter]"
 
 BATCH_LIMIT = 50
+#: Characters of a name or of an error's text; longer ones are cut.
+_LONGEST_TEXT = 1000
 PAGE_SIZE = 50
 FIELDS = (
     "ID",
@@ -133,8 +135,8 @@ def error_in(document: Json) -> CallError | None:
         return None
     told = document["error"]
     if isinstance(told, dict):
-        return CallError(_text(told.get("code")), _text(told.get("message")))
-    return CallError(_text(told), _text(document.get("error_description")))
+        return CallError(text(told.get("code")), text(told.get("message")))
+    return CallError(text(told), text(document.get("error_description")))
 
 
 def call_answer(document: Json) -> CallAnswer:
@@ -167,7 +169,7 @@ def batch_answers(document: Json, count: int) -> list[CallAnswer]:
 def _inner_answer(maps: Mapping[str, Mapping[str, Json]], key: str) -> CallAnswer:
     if key in maps["result_error"]:
         raw = maps["result_error"][key]
-        error = error_in(raw) or CallError("", _text(raw))
+        error = error_in(raw) or CallError("", text(raw))
         return CallAnswer(error=error, answered=True)
     if key not in maps["result"]:
         return CallAnswer()
@@ -208,12 +210,13 @@ def instances(value: Json) -> list[Instance]:
 
 def instance(row: Json) -> Instance:
     """One row. Only a row without a usable ID raises WireError: other faults become `unreadable` fields."""
-    if not isinstance(row, dict) or not isinstance(row.get("ID"), str) or not row["ID"]:
+    identity = row.get("ID") if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(identity, str) or not identity or not _is_storable(identity):
         raise WireError("a row of instances has no ID text")
     unreadable: set[str] = set()
     read = _Row(row, unreadable)
     return Instance(
-        id=str(row["ID"]),
+        id=identity,
         template_id=read.number("TEMPLATE_ID", "template_id"),
         module=read.text("MODULE_ID", "module"),
         entity=read.text("ENTITY", "entity"),
@@ -241,7 +244,7 @@ class _Row:
 
     def text(self, key: str, name: str) -> str | None:
         value = self._value(key, name)
-        if value is None or isinstance(value, str):
+        if value is None or (isinstance(value, str) and _is_storable(value)):
             return value
         self.unreadable.add(name)
         return None
@@ -282,18 +285,27 @@ def template(row: Json) -> tuple[int, str]:
     identity = _whole(row.get("ID")) if isinstance(row, dict) else None
     if not isinstance(row, dict) or identity is None:
         raise WireError("a row of templates has no ID")
-    return identity, _text(row.get("NAME"))
+    return identity, text(row.get("NAME"))
 
 
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+def text(value: Json) -> str:
+    """A text for people, of bounded length, that every file and terminal takes; "" for none."""
+    if isinstance(value, dict | list):
+        return "(something that is no text)"  # however deep it is
+    shown = value if isinstance(value, str) else "" if value is None else str(value)
+    return shown[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
+
+
+def _is_storable(value: str) -> bool:
+    """JSON may hold halves of surrogate pairs, which are no text anywhere else."""
+    return value.isascii() or value.encode("utf-8", "ignore").decode() == value
 
 
 def _whole(value: Json) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        return value if abs(value) < 10**18 else None  # as many digits as in a text, and as SQLite takes
     if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdigit() and len(value) <= 18:
         return int(value)
     return None

@@ -3,11 +3,21 @@
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
+from cleanup.sandbox.rows import Row
+
 
 class Ending(NamedTuple):
     """One kill or terminate that ended an instance."""
 
     method: str
+    #: Portal time, seconds since 1970.
+    at: float
+
+
+class Showing(NamedTuple):
+    """A row as a list showed it to a client, with all of its fields."""
+
+    row: Row
     #: Portal time, seconds since 1970.
     at: float
 
@@ -25,6 +35,9 @@ class Ledger:
         self.endings: defaultdict[str, list[Ending]] = defaultdict(list)
         #: By instance and method: how often it was asked to end, with effect or without.
         self.asked: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        #: By instance: how it was shown the last time; and, of those that a call ended, how before their first ending.
+        self.shown: dict[str, Showing] = {}
+        self.shown_before_ending: dict[str, Showing] = {}
         self.kills_effective = 0
         #: Kills and terminates of instances that an earlier one had already ended.
         self.kills_repeated = 0
@@ -63,6 +76,8 @@ class Ledger:
         return self.outcomes.total()
 
     def ended(self, instance: str, method: str, at: float) -> None:
+        if instance in self.shown:
+            self.shown_before_ending.setdefault(instance, self.shown[instance])
         self.endings[instance].append(Ending(method, at))
         self.kills_effective += 1
 

@@ -1,11 +1,13 @@
 """The list methods: instances, templates, tasks, users."""
 
 from collections.abc import Callable
+from typing import Any
 
 from cleanup.sandbox.dates import read_date
 from cleanup.sandbox.endings import require_administrator
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.generations import LEGACY
+from cleanup.sandbox.ledger import Showing
 from cleanup.sandbox.listing import Page, SelectError, Table, legacy_page, list_page
 from cleanup.sandbox.office import TASK_COLUMNS, USER_COLUMNS, Rows
 from cleanup.sandbox.php import Parameters, Value, upper_keys
@@ -27,7 +29,18 @@ async def instances(portal: Portal, call: Call) -> Reply:
         grammar=portal.traits.grammar,
         checks_select=portal.traits.checks_select,
     )
-    return await _paged(portal, call, table)
+    reply = await _paged(portal, call, table)
+    _note_shown(portal, reply.result)
+    return reply
+
+
+def _note_shown(portal: Portal, shown: list[dict[str, Any]]) -> None:
+    """A row of which only some fields were shown tells a client too little to judge it."""
+    at = portal.clock.time()
+    for fields in shown:
+        row = portal.world.get(fields.get("ID", ""))
+        if row is not None and len(fields) == len(INSTANCE_COLUMNS):
+            portal.ledger.shown[row.id] = Showing(row, at)
 
 
 async def templates(portal: Portal, call: Call) -> Reply:

@@ -56,6 +56,10 @@ class Sandbox:
     def faults(self) -> Faults:
         return self._portal.faults
 
+    def now(self) -> float:
+        """The portal's clock, seconds since 1970."""
+        return self._portal.clock.time()
+
     @property
     def url(self) -> str:
         """The portal's base address, with a slash at its end."""
