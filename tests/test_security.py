@@ -34,7 +34,7 @@ def is_legible(text: str) -> bool:
     [
         pytest.param([Fault.DROP_AFTER, Fault.HTML, Fault.TRUNCATED, Fault.EMPTY_500], id="answers that break"),
         pytest.param([Fault.BAD_GATEWAY, Fault.CUT, Fault.MISSING_KEYS, Fault.EMPTY], id="gateways and cuts"),
-        pytest.param([Refusal.QUERY_LIMIT, Refusal.OPERATION_LIMIT_CALLS, Fault.UNAVAILABLE], id="refusals"),
+        pytest.param([Refusal.QUERY_LIMIT, Fault.UNAVAILABLE, Refusal.OVERLOAD, Fault.SLOW_BODY], id="refusals"),
     ],
 )
 def test_the_secret_is_in_no_output_and_no_file_whatever_goes_wrong(tmp_path: Path, troubles: list[str]) -> None:
