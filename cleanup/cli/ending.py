@@ -161,9 +161,10 @@ def _next_of_plan(portal: PortalOptions) -> Callable[["Result"], None]:
         with Journal.open(Path(shown["checkpoint"]), readonly=True) as journal:
             story.show_story(shown, journal, console)
             reasons = commands.refusals(journal, auth.find(portal.webhook_file), commands.Window())
+            copied = journal.records_all()
         if "diff" in shown:
             story.show_difference(shown["diff"], console)
-        story.show_next(shown, console, reasons)
+        story.show_next(shown, console, reasons, copied=copied)
 
     return show
 
