@@ -1,6 +1,7 @@
 """The pages in docs/: their commands run, what they name exists, their tables are complete."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,8 @@ READMES = [TOP / "README.md", TOP / "README.ru.md"]
 PAGES = [*READMES, *sorted(DOCS.glob("*.md"))]
 #: Their commands are typed in one terminal, and need more than a portal.
 OTHERWISE = [NIGHTS, LOGS]
-TYPED = [page for page in PAGES if to_run(page) and page not in OTHERWISE]
+#: The Russian README has the same commands as the README; tests/test_readme.py compares them.
+TYPED = [page for page in PAGES if to_run(page) and page not in OTHERWISE and page.name != "README.ru.md"]
 FAST = ("--licence", "ru_selfhosted", "--kill-seconds", "0.001")
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # it is a group
 OPTIONS = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
@@ -45,6 +47,28 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     with shop(tmp_path, "--instances", "1000", "--seed", "7", *FAST) as here:
         done = read(page, tmp_path, here.webhook)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def squashed(text: str) -> set[str]:
+    """The lines without what differs from run to run: numbers, ids, the width of columns."""
+    lines = (re.sub(r"[0-9a-f]*[0-9][0-9a-f,.:-]*", "#", line) for line in text.splitlines())
+    return {re.sub(r"(?<=#)[\s#-]*(?=#)|─+|(?<=\s)\s+", "", line.strip()) for line in lines}
+
+
+def test_the_story_in_the_readme_is_what_is_printed(tmp_path: Path) -> None:
+    """Each line of it, but for numbers; “…” stands for lines left out, and somebody types the host."""
+    (story,) = [block.text for block in blocks(READMES[0]) if block.language == "console"]
+    shutil.copytree(TOP / "configs", tmp_path / "configs")
+    with shop(tmp_path, "--instances", "3000", "--seed", "7") as here:
+        calls = [
+            here.call("plan", "configs/nightly.yaml"),
+            here.call("apply", "last"),  # nobody is there to type the host
+            here.call("apply", "last", "--confirm", here.portal),
+        ]
+    printed = squashed("".join(call.stdout + call.stderr for call in calls))
+    told = [line for line in story.splitlines() if line and not line.startswith(("$ ", "…", "Type "))]
+    assert [line for line in told if not squashed(line) <= printed] == []
+    assert re.findall(r"^\$ b24-cleanup (.*)$", story, re.MULTILINE) == ["plan configs/nightly.yaml", "apply last"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

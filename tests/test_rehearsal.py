@@ -109,6 +109,8 @@ def test_a_listing_that_was_cut_off_still_gives_a_whole_copy(tmp_path: Path) -> 
             time.sleep(0.01)
         process.kill()
         process.communicate()
+        refused = real.call("sandbox", "--from", "run.sqlite")
+        assert (refused.returncode, "is not complete" in refused.stderr) == (2, True)
         planned = document(real, *plan)
         ids = {row["ID"] for row in real.ask("instances")}
     with Journal.open(tmp_path / "run.sqlite", readonly=True) as journal:
