@@ -20,7 +20,7 @@ from cleanup.model import Decision, Instance, Verdict
 from cleanup.reports.copy import write_copy
 from cleanup.sandbox import Sandbox, Settings
 from cleanup.sandbox.copies import read_copy
-from tests.harness import RULES, Bench, Shop, shop
+from tests.harness import EVERYTHING, RULES, Bench, Shop, shop
 from tests.reports.journals import TEMPLATES, head
 
 FAST = ("--licence", "ru_selfhosted", "--kill-seconds", "0.001")
@@ -98,6 +98,15 @@ def test_the_same_rules_select_the_same_on_the_copy_and_the_purge_can_be_rehears
         refused = copy.call("apply", planned["run"], "--confirm", real.portal)
         assert refused.returncode == 4
         assert "the webhook is of" in refused.stderr
+
+
+def test_a_plan_of_what_is_being_executed_is_rehearsed_as_such(tmp_path: Path) -> None:
+    with shop(tmp_path, "--instances", "300", *FAST) as real:
+        planned = document(real, "plan", real.rules(EVERYTHING), "--record", "all", "--include-locked")
+    with copy_of(real, "last") as (copy, told):
+        words = re.search(r"^b24-cleanup (plan .*)$", told, re.MULTILINE)
+        assert words
+        assert document(copy, *words[1].split())["totals"] == planned["totals"]
 
 
 def test_a_listing_that_was_cut_off_still_gives_a_whole_copy(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ def write_copy(journal: Journal, target: IO[str]) -> None:
         "run": head.run,
         "rules": head.rules_file,
         "now": head.now,
+        "include_locked": bool(head.include_locked),
         "present": head.present,
         "templates": {str(number): name for number, name in (journal.templates() or {}).items()},
     }

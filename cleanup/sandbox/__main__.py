@@ -67,12 +67,13 @@ def _next(webhook: str) -> list[str]:
 def _rehearsal(webhook: str, copy: Copy, instances: int) -> list[str]:
     """By the same rules and the same moment the plan selects the same instances."""
     rules, host = shlex.quote(copy.rules), webhook.split("/")[2]
+    locked = " --include-locked" if copy.include_locked else ""
     return [
         f"A copy of {copy.copy_of} with its {instances:,} instances, as run {copy.run} recorded it.",
         "Rehearse in another terminal:",
         "unset B24_WEBHOOK_FILE",
         f"export B24_WEBHOOK_URL='{webhook}'",
-        f"b24-cleanup plan {rules} --rehearsal --now {copy.now}",
+        f"b24-cleanup plan {rules} --rehearsal --now {copy.now}{locked}",
         f"b24-cleanup apply last --confirm {host}",
         "b24-cleanup verify last",
     ]

@@ -23,6 +23,8 @@ class Copy:
     run: str
     rules: str
     now: str
+    #: Whether the plan selected what was just being executed, too.
+    include_locked: bool
     #: The portal's time when it was copied.
     present: datetime
     world: World = field(repr=False)
@@ -55,6 +57,7 @@ def _copy(head: Mapping[str, Any], lines: Iterator[Mapping[str, Any]]) -> Copy:
         run=head["run"],
         rules=head["rules"],
         now=head["now"],
+        include_locked=head["include_locked"],
         present=present,
         world=World(rows, templates, hidden),
     )
