@@ -571,7 +571,9 @@ class Journal:
             db.execute("INSERT INTO wait (reason, began, ended) VALUES (?, ?, ?)", (reason, began, ended))
 
     def _digest(self) -> str:
-        head = asdict(self.head()) | {"population": self._value("population")}
+        # Of what the file itself holds: a plan that an older version sealed lacks the newer keys.
+        head = {name: value for name, value in asdict(self.head()).items() if self._value(name) is not None}
+        head |= {"population": self._value("population")}
         digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
         for sql in _SEALED:
             with _foreign_errors(self.path):

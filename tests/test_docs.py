@@ -100,7 +100,7 @@ def test_the_page_on_the_sandbox_has_every_option_fault_and_event(capsys: pytest
 
 
 def test_the_index_names_every_page() -> None:
-    named = set(re.findall(r"^- \[\S+\]\((\S+)\)", (DOCS / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"^- \[\S+\]\((\w+\.md)\)", (DOCS / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert named == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
 
 
