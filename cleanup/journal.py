@@ -58,8 +58,18 @@ CREATE TABLE batch (
 ) STRICT;
 CREATE TABLE wait (number INTEGER PRIMARY KEY, reason TEXT NOT NULL, began TEXT NOT NULL, ended TEXT NOT NULL) STRICT;
 """
+_COPY = """
+CREATE TABLE copied (
+    id TEXT PRIMARY KEY, template_id INTEGER, module TEXT, entity TEXT, document_id TEXT, started TEXT,
+    started_by INTEGER, modified TEXT, owned_until TEXT, unreadable TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
 #: The steps from an empty file to the newest form, in order; user_version says how many a file has taken.
-_FORMS = (("the plan and its entries", _SCHEMA), ("a row a batch, and the waits", _TIMELINE))
+_FORMS = (
+    ("the plan and its entries", _SCHEMA),
+    ("a row a batch, and the waits", _TIMELINE),
+    ("every instance of the portal, where a plan is to record all", _COPY),
+)
 _VERSION = len(_FORMS)
 #: Waits of one reason that are closer than this are one.
 _SAME_WAIT = timedelta(milliseconds=100)
@@ -93,6 +103,10 @@ class RunHead:
     now: str
     created: str
     include_locked: str = ""
+    #: "selected", or "all": every instance is recorded, for a copy of the portal.
+    record: str = "selected"
+    #: The portal's clock when the plan began, whatever its "now" is; "" in older journals.
+    present: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +261,7 @@ class Journal:
     def head(self) -> RunHead:
         pairs = dict(self._all("SELECT key, value FROM run"))
         with _readable(self.path):
-            found = RunHead(**{field.name: pairs[field.name] for field in fields(RunHead)})
+            found = RunHead(**{field.name: pairs[field.name] for field in fields(RunHead) if field.name in pairs})
             datetime.fromisoformat(found.now), datetime.fromisoformat(found.created)
             return found
 
@@ -310,10 +324,17 @@ class Journal:
         return self._value("bookmark") or ""
 
     def plan(self, judged: Iterable[tuple[Instance, Verdict]], bookmark: str) -> None:
-        """Writes one stretch of the listing: the selected in full, the others counted, and the bookmark."""
+        """Writes one stretch of the listing: the selected in full, the others counted, and the bookmark.
+
+        Where all are to be recorded, each instance goes into the copy of the portal as well.
+        """
         tally: dict[tuple[str, str, str, str], int] = {}
         selected: list[tuple[object, ...]] = []
+        copied: list[tuple[object, ...]] = []
+        records_all = self.records_all()
         for instance, verdict in judged:
+            if records_all:
+                copied.append(_instance_row(instance))
             key = (verdict.decision.value, verdict.rule or "", verdict.action or "", verdict.field or "")
             tally[key] = tally.get(key, 0) + 1
             if verdict.decision is Decision.SELECTED:
@@ -324,8 +345,32 @@ class Journal:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 selected,
             )
+            _add_copies(db, copied)
             self._add_to_tally(db, tally)
             db.execute("INSERT OR REPLACE INTO run VALUES ('bookmark', ?)", (bookmark,))
+
+    def records_all(self) -> bool:
+        """Whether this journal is to hold every instance of its portal."""
+        return self._value("record") == "all"
+
+    def copy_bookmark(self) -> str:
+        """The ID behind which the copy of the portal goes on: at least as far as the plan."""
+        return max(self._value("copied") or "", self.bookmark())
+
+    def copy(self, instances: Iterable[Instance], bookmark: str) -> None:
+        """Records instances that the plan does not have to judge, and how far the copy has come."""
+        with self._transaction() as db:
+            _add_copies(db, map(_instance_row, instances))
+            db.execute("INSERT OR REPLACE INTO run VALUES ('copied', ?)", (bookmark,))
+
+    def copied(self) -> Iterator[Instance]:
+        """Every instance of the portal in ID order, as it was listed, streamed. Nothing unless `records_all`."""
+        if self.records_all():
+            with _foreign_errors(self.path):
+                for row in self._db.execute(f"SELECT {_INSTANCE_COLUMNS} FROM copied ORDER BY id"):  # noqa: S608
+                    with _readable(self.path):
+                        instance = _instance(row)
+                    yield instance
 
     def take(self, rule: str, count: int, *, newest: bool) -> None:
         """Keeps `count` entries of a rule, the oldest or the newest by start; the others count as kept by it."""
@@ -526,7 +571,9 @@ class Journal:
             db.execute("INSERT INTO wait (reason, began, ended) VALUES (?, ?, ?)", (reason, began, ended))
 
     def _digest(self) -> str:
-        head = asdict(self.head()) | {"population": self._value("population")}
+        # Of what the file itself holds: a plan that an older version sealed lacks the newer keys.
+        head = {name: value for name, value in asdict(self.head()).items() if self._value(name) is not None}
+        head |= {"population": self._value("population")}
         digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
         for sql in _SEALED:
             with _foreign_errors(self.path):
@@ -577,6 +624,11 @@ def _take_steps(db: sqlite3.Connection, taken: int) -> None:
         for statement in _statements(script):
             db.execute(statement)
     db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _add_copies(db: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> None:
+    sql = f"INSERT OR REPLACE INTO copied ({_INSTANCE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+    db.executemany(sql, rows)
 
 
 def _add_batch(db: sqlite3.Connection, batch: Batch) -> None:
@@ -681,10 +733,9 @@ def _instance_row(instance: Instance) -> tuple[object, ...]:
     )
 
 
-def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
-    identity, template, module, entity, document, started, started_by, modified, owned, unreadable, *rest = row
-    rule, action, reason, state, sends, alone, doubt, error = rest
-    instance = Instance(
+def _instance(row: tuple) -> Instance:  # type: ignore[type-arg] # SQLite's rows
+    identity, template, module, entity, document, started, started_by, modified, owned, unreadable = row
+    return Instance(
         id=identity,
         template_id=template,
         module=module,
@@ -696,8 +747,12 @@ def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
         owned_until=_moment(owned),
         unreadable=frozenset(unreadable.split()),
     )
+
+
+def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
+    rule, action, reason, state, sends, alone, doubt, error = row[10:]
     return Entry(
-        instance=instance,
+        instance=_instance(row[:10]),
         rule=rule,
         action=Action(action),
         reason=reason,

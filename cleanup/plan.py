@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -16,6 +16,7 @@ from cleanup.rules import RuleBook
 
 #: IDs and start times of one portal may come from machines whose clocks differ by as much.
 _CLOCKS = timedelta(hours=1)
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 _log = structlog.get_logger()
 
 
@@ -44,7 +45,17 @@ async def fill(
         journal.plan(judged, stretch.bookmark)
         save()
         _log.info("plan.page_done", instances=len(judged), bookmark=stretch.bookmark)
+    if journal.records_all():
+        await _copy_the_rest(journal, reader, save)
     await _finish(journal, reader, book, population=population, until=until)
+
+
+async def _copy_the_rest(journal: Journal, reader: Reader, save: Callable[[], None]) -> None:
+    """What is too young for any rule is not judged, but a copy of the portal has it."""
+    async for stretch in stretches(reader, journal.copy_bookmark(), _ALWAYS):
+        journal.copy(stretch.instances, stretch.bookmark)
+        save()
+        _log.info("plan.rest_copied", instances=len(stretch.instances), bookmark=stretch.bookmark)
 
 
 def _told(verdict: Verdict, run: str) -> Verdict:

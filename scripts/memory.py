@@ -20,8 +20,12 @@ rules:
   - {id: some, match: {document_type: lead}, action: kill, take: {count: 1000}}
 """
 POPULATIONS = (20_000, 100_000)
-#: The verbs and their arguments.
-VERBS = {"plan": ["rules.yaml"], "inventory": []}
+#: What is measured, and its words.
+VERBS = {
+    "plan": ["plan", "rules.yaml"],
+    "plan --record all": ["plan", "rules.yaml", "--record", "all"],
+    "inventory": ["inventory"],
+}
 MOST_REQUESTS = 60
 #: Peak memory at the larger population over that at the smaller one, at most.
 MOST_GROWTH = 1.1
@@ -71,7 +75,7 @@ def measure(population: int) -> dict[str, Need]:
 def _need(folder: Path, webhook: str, verb: str) -> Need:
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
     environment = os.environ | {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
-    command = [sys.executable, "-m", "cleanup", verb, *VERBS[verb], "-o", "json"]
+    command = [sys.executable, "-m", "cleanup", *VERBS[verb], "-o", "json"]
     before, began = _requests(webhook), time.monotonic()
     with (folder / "out.json").open("wb") as out:
         process = subprocess.Popen(command, env=environment, cwd=folder, stdout=out, stderr=subprocess.DEVNULL)

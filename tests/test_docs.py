@@ -1,6 +1,7 @@
 """The pages in docs/: their commands run, what they name exists, their tables are complete."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +10,98 @@ import pytest
 from typer.main import get_command
 
 from cleanup.cli import app
+from cleanup.config import Faults, parse_rules
 from cleanup.errors import ExitCode
 from cleanup.reports.metrics import METRICS
-from tests.doc_blocks import blocks, script
+from cleanup.rules import DOCUMENT_TYPES
+from cleanup.sandbox import Billing, Event, Fault, Generation, Refusal
+from cleanup.sandbox.__main__ import main as sandbox
+from tests.doc_blocks import blocks, script, to_run
 from tests.harness import shop
+from tests.reader import read
 from tests.test_notify import inbox
 
 TOP = Path(__file__).parent.parent
-NIGHTS, LOGS = TOP / "docs" / "nights.md", TOP / "docs" / "logs.md"
-PAGES = [NIGHTS, LOGS]
+DOCS = TOP / "docs"
+NIGHTS, LOGS, SANDBOX = DOCS / "nights.md", DOCS / "logs.md", DOCS / "sandbox.md"
+READMES = [TOP / "README.md", TOP / "README.ru.md"]
+PAGES = [*READMES, *sorted(DOCS.glob("*.md"))]
+#: Their commands are typed in one terminal, and need more than a portal.
+OTHERWISE = [NIGHTS, LOGS]
+#: The Russian README has the same commands as the README; tests/test_readme.py compares them.
+TYPED = [page for page in PAGES if to_run(page) and page not in OTHERWISE and page.name != "README.ru.md"]
+FAST = ("--licence", "ru_selfhosted", "--kill-seconds", "0.001")
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # it is a group
 OPTIONS = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
 #: Options of other programs that the pages name.
 FOREIGN = {"--system", "--home-dir", "--shell", "--since", "--now", "--from", "--from-file", "--collector"}
+
+
+def sandbox_options(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    assert sandbox(["--help"]) == 0
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", capsys.readouterr().out)) - {"--help"}
+
+
+@pytest.mark.parametrize("page", TYPED, ids=lambda page: page.name)
+def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    with shop(tmp_path, "--instances", "1000", "--seed", "7", *FAST) as here:
+        done = read(page, tmp_path, here.webhook)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+def squashed(text: str) -> set[str]:
+    """The lines without what differs from run to run: numbers, ids, the width of columns."""
+    lines = (re.sub(r"[0-9a-f]*[0-9][0-9a-f,.:-]*", "#", line) for line in text.splitlines())
+    return {re.sub(r"(?<=#)[\s#-]*(?=#)|─+|(?<=\s)\s+", "", line.strip()) for line in lines}
+
+
+def test_the_story_in_the_readme_is_what_is_printed(tmp_path: Path) -> None:
+    """Each line of it, but for numbers; “…” stands for lines left out, and somebody types the host."""
+    (story,) = [block.text for block in blocks(READMES[0]) if block.language == "console"]
+    shutil.copytree(TOP / "configs", tmp_path / "configs")
+    with shop(tmp_path, "--instances", "3000", "--seed", "7") as here:
+        calls = [
+            here.call("plan", "configs/nightly.yaml"),
+            here.call("apply", "last"),  # nobody is there to type the host
+            here.call("apply", "last", "--confirm", here.portal),
+        ]
+    printed = squashed("".join(call.stdout + call.stderr for call in calls))
+    told = [line for line in story.splitlines() if line and not line.startswith(("$ ", "…", "Type "))]
+    assert [line for line in told if not squashed(line) <= printed] == []
+    assert re.findall(r"^\$ b24-cleanup (.*)$", story, re.MULTILINE) == ["plan configs/nightly.yaml", "apply last"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_rules_file_of_a_page_loads_or_is_refused_as_it_says(page: Path) -> None:
+    for block in blocks(page):
+        if block.language != "yaml":
+            continue
+        if block.refused:
+            with pytest.raises(Faults, match=re.escape(block.refused)):
+                parse_rules(block.text, page.name)
+        else:
+            assert not parse_rules(block.text, page.name).warnings
+
+
+def test_the_rules_reference_is_what_its_script_prints() -> None:
+    """After a change of the vocabulary or the schema: scripts/rules_page >docs/rules.md"""
+    done = subprocess.run(
+        [sys.executable, "scripts/rules_page.py"], cwd=TOP, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (DOCS / "rules.md").read_text(encoding="utf-8") == done.stdout
+    assert all(f"| `{name}` |" in done.stdout for name in DOCUMENT_TYPES)
+
+
+def test_the_page_on_the_sandbox_has_every_option_fault_and_event(capsys: pytest.CaptureFixture[str]) -> None:
+    text = SANDBOX.read_text(encoding="utf-8")
+    options = text.split("\n## The options\n")[1]
+    assert sandbox_options(capsys) <= set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", options))
+    assert {*Fault, *Refusal, *Event, *Billing, *Generation} <= set(re.findall(r"\w+", options))
+
+
+def test_the_index_names_every_page() -> None:
+    named = set(re.findall(r"^- \[\S+\]\((\w+\.md)\)", (DOCS / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert named == {page.name for page in DOCS.glob("*.md")} - {"README.md"}
 
 
 def tell(page: Path, home: Path, webhook: str, notify: str) -> subprocess.CompletedProcess[str]:
@@ -67,23 +147,24 @@ def test_the_command_on_the_page_on_logs_runs(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_only_what_needs_another_server_or_root_is_not_run(page: Path) -> None:
     left_out = [block for block in blocks(page) if block.not_run]
-    allowed = ("sudo ", "systemctl ", "journalctl ", "kubectl ", "podman ", "git clone ")
+    allowed = ("sudo ", "systemctl ", "journalctl ", "kubectl ", "podman ", "git clone ", "scripts/")
     for block in left_out:
         assert all(line.startswith(allowed) for line in block.text.splitlines()), block.text
     assert page != NIGHTS or len(blocks(page)) - len(left_out) >= 7
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_what_the_pages_name_exists(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_the_pages_name_exists(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
-    assert named <= OPTIONS | FOREIGN, named - OPTIONS - FOREIGN
+    known = OPTIONS | FOREIGN | sandbox_options(capsys)
+    assert named <= known, named - known
     verbs = set(re.findall(r"b24-cleanup ([a-z]+)(?= |`|$)", text, re.MULTILINE)) - {"b"}
     assert verbs <= set(COMMANDS), verbs - set(COMMANDS)
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
     assert links or page == LOGS
     assert not [link for link in links if not (page.parent / link).exists()]
 

@@ -4,12 +4,14 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from typer.main import get_command
 
 from cleanup.cli import app
 from cleanup.config import parse_rules
 from cleanup.errors import ExitCode
 from cleanup.rules import DOCUMENT_TYPES
+from tests.doc_blocks import blocks
 
 TOP = Path(__file__).parent.parent
 README = (TOP / "README.md").read_text(encoding="utf-8")
@@ -51,6 +53,44 @@ def test_the_rules_in_it_load_and_its_document_types_are_all() -> None:
         assert re.search(rf"\b{name}\b", part("Rules")), name
 
 
+def bare(text: str) -> str:
+    """The code without its comments, which are in the reader's language."""
+    return re.sub(r"[ ]*(?<![^\s])#.*$", "", text, flags=re.MULTILINE)
+
+
+def shape(page: Path) -> dict[str, list[object]]:
+    """What two READMEs in different languages must have in common, part by part."""
+    text = page.read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    rows = re.findall(r"^\|.*\|$", prose, re.MULTILINE)
+    links = re.findall(r"\]\(((?!#|README)[^)]+)\)", prose)
+    return {
+        "headings": [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)],
+        "cells of each row": [row.count("|") for row in rows],
+        "first cells in code": [re.findall(r"`[^`]+`", row.split("|")[1]) for row in rows],
+        "blocks": [(block.language, bare(block.text), block.not_run) for block in blocks(page)],
+        "links": [*links],
+        "links within": [*re.findall(r"\]\(#", prose)],
+        "points": [len(indent) for indent in re.findall(r"^( *)- ", prose, re.MULTILINE)],
+        "options": sorted(re.findall(r"(?<![\w-])--[a-z][a-z-]+", prose)),
+    }
+
+
+@pytest.mark.parametrize("part_of_it", shape(TOP / "README.md"))
+def test_the_russian_readme_has_the_same(part_of_it: str) -> None:
+    english, russian = shape(TOP / "README.md"), shape(TOP / "README.ru.md")
+    assert russian[part_of_it] == english[part_of_it]
+
+
+def test_each_readme_leads_to_the_other_and_its_own_headings() -> None:
+    for page, other in (("README.md", "README.ru.md"), ("README.ru.md", "README.md")):
+        text = (TOP / page).read_text(encoding="utf-8")
+        assert f"]({other})" in text.split("\n\n")[1], "at the top"
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
+
+
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[><=!~\[ ]", text)[0] for text in project["dependencies"]}
@@ -60,7 +100,7 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 def test_every_file_that_is_named_exists() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", README)
     scripts = re.findall(r"`?\b(scripts/[a-z_]+|\.ci/run)\b", README)
     missing = [name for name in (*links, *scripts) if not (TOP / name).exists()]
     assert links

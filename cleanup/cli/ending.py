@@ -19,6 +19,9 @@ from cleanup.cli.options import (
     Output,
     OutputOption,
     PortalOptions,
+    Record,
+    RecordOption,
+    RehearsalOption,
     RulesArgument,
     RunArgument,
     TellOptions,
@@ -44,6 +47,8 @@ def plan(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 10 when the plan is not empty.")
     ] = False,
+    record: RecordOption = Record.SELECTED,
+    rehearsal: RehearsalOption = False,
     diff: Annotated[
         str | None,
         typer.Option(
@@ -63,7 +68,14 @@ def plan(
         setting, loaded = setting_of(portal), load(rules)
         other = setting.state.find(diff) if diff is not None else None
         result = run_async(
-            commands.plan, setting, loaded, checkpoint=checkpoint, now=moment_of(now), include_locked=include_locked
+            commands.plan,
+            setting,
+            loaded,
+            checkpoint=checkpoint,
+            now=moment_of(now),
+            include_locked=include_locked,
+            record=record.value,
+            rehearsal=rehearsal,
         )
         if other is not None and not result.exit_code:
             result.document["diff"] = commands.difference(other, Path(result.document["checkpoint"]))
@@ -149,9 +161,10 @@ def _next_of_plan(portal: PortalOptions) -> Callable[["Result"], None]:
         with Journal.open(Path(shown["checkpoint"]), readonly=True) as journal:
             story.show_story(shown, journal, console)
             reasons = commands.refusals(journal, auth.find(portal.webhook_file), commands.Window())
+            copied = journal.records_all()
         if "diff" in shown:
             story.show_difference(shown["diff"], console)
-        story.show_next(shown, console, reasons)
+        story.show_next(shown, console, reasons, copied=copied)
 
     return show
 

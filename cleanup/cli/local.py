@@ -1,5 +1,8 @@
 """The verbs around a rules file (`init`, `validate`, `test`, `schema`), and the sandbox. `init` may ask a portal."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,8 +10,8 @@ import typer
 
 from cleanup.cli.app import app
 from cleanup.cli.grouped import grouped
-from cleanup.cli.options import Output, OutputOption, PortalOptions, RulesArgument
-from cleanup.cli.shared import load, open_console, print_json, run_async, setting_of
+from cleanup.cli.options import Output, OutputOption, PortalOptions, RulesArgument, StateOption
+from cleanup.cli.shared import load, open_console, print_json, run_async, setting_of, state_directory
 from cleanup.errors import ExitCode, UsageError
 from cleanup.words import counted
 
@@ -96,11 +99,37 @@ def schema() -> None:
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def sandbox(context: typer.Context) -> None:
+def sandbox(
+    context: typer.Context,
+    run: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="RUN", help="Fill it with what a plan of --record all recorded.", show_default=False
+        ),
+    ] = None,
+    state_dir: StateOption = None,
+) -> None:
     """Start a simulated portal on this machine, to rehearse on. See: sandbox --help"""
     from cleanup.sandbox.__main__ import main as serve
 
-    raise typer.Exit(serve(context.args))
+    if run is None:
+        raise typer.Exit(serve(context.args))
+    with _copied(state_directory(state_dir).find(run)) as file:
+        raise typer.Exit(serve([*context.args, "--from", file]))
+
+
+@contextmanager
+def _copied(checkpoint: Path) -> Iterator[str]:
+    """The copy of a portal that a plan recorded, as a file that has no name: nothing of it stays behind."""
+    from cleanup.journal import Journal
+    from cleanup.reports.copy import write_copy
+
+    with tempfile.TemporaryFile("w", encoding="utf-8") as file:
+        with Journal.open(checkpoint, readonly=True) as journal:
+            write_copy(journal, file)
+        file.flush()
+        file.seek(0)
+        yield f"/dev/fd/{file.fileno()}"
 
 
 @app.command()

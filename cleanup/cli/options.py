@@ -28,6 +28,11 @@ class Table(StrEnum):
     HTML = "html"
 
 
+class Record(StrEnum):
+    SELECTED = "selected"
+    ALL = "all"
+
+
 class Language(StrEnum):
     EN = "en"
     RU = "ru"
@@ -82,6 +87,18 @@ NowOption = Annotated[
     typer.Option(
         "--now", metavar="ISO", help="Judge ages as of this time, not of the portal's clock.", show_default=False
     ),
+]
+
+
+RecordOption = Annotated[
+    Record,
+    typer.Option("--record", help="all: also every other instance, for a copy of the portal (sandbox --from)."),
+]
+
+
+RehearsalOption = Annotated[
+    bool,
+    typer.Option("--rehearsal", help="Only on a sandbox of this machine, whatever portal the rules file is for."),
 ]
 
 

@@ -84,7 +84,17 @@ def require_rights(probe: Probe, portal: str) -> None:
 def same_portal(rules: RulesFile, webhook: Webhook) -> None:
     if rules.portal is not None and rules.portal != webhook.portal:
         raise SafetyStop(
-            f"The rules file is for {rules.portal}, but the webhook is of {webhook.portal}. Nothing was done."
+            f"The rules file is for {rules.portal}, but the webhook is of {webhook.portal}. Nothing was done. "
+            "To rehearse on a sandbox: b24-cleanup plan RULES --rehearsal"
+        )
+
+
+def only_a_rehearsal(webhook: Webhook) -> None:
+    """Raises SafetyStop unless the portal is on this machine, whatever portal the rules file is for."""
+    if not webhook.is_loopback:
+        raise SafetyStop(
+            f"--rehearsal is for a sandbox on this machine, but the webhook is of {webhook.portal}. Nothing was done. "
+            "A webhook file, also of B24_WEBHOOK_FILE, comes before B24_WEBHOOK_URL."
         )
 
 

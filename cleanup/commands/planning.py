@@ -11,7 +11,8 @@ import anyio
 import structlog
 
 from cleanup import guards
-from cleanup.commands.connection import Result, Setting, clock, connected, same_portal, told_of, usage
+from cleanup.commands.connection import Result, Setting, clock, connected, only_a_rehearsal, same_portal, told_of, usage
+from cleanup.commands.recorded import rules_of
 from cleanup.config import RulesFile
 from cleanup.errors import CleanupError, UsageError
 from cleanup.journal import Journal, RunHead
@@ -30,12 +31,27 @@ _log = structlog.get_logger()
 
 
 async def plan(
-    setting: Setting, rules: RulesFile, *, checkpoint: Path | None, now: datetime | None, include_locked: bool
+    setting: Setting,
+    rules: RulesFile,
+    *,
+    checkpoint: Path | None,
+    now: datetime | None,
+    include_locked: bool,
+    record: str = "selected",
+    rehearsal: bool = False,
 ) -> Result:
-    """Lists, judges and writes a plan; goes on with the listing of a checkpoint that was broken off."""
-    same_portal(rules, setting.webhook)
+    """Lists, judges and writes a plan; goes on with the listing of a checkpoint that was broken off.
+
+    A rehearsal is for a sandbox on this machine, also where the rules file is for another portal.
+    """
+    if rehearsal:
+        only_a_rehearsal(setting.webhook)
+    else:
+        same_portal(rules, setting.webhook)
     stop = Stop()
-    listing = Listing(setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="plan")
+    listing = Listing(
+        setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="plan", record=record
+    )
     async with obeying(stop, seconds=None, tell=setting.tell):
         await listing.do(stop)
     return listing.result(stop)
@@ -53,8 +69,9 @@ class Listing:
         now: datetime | None,
         include_locked: bool,
         verb: str,
+        record: str = "selected",
     ) -> None:
-        self._setting, self._rules, self._verb = setting, rules, verb
+        self._setting, self._rules, self._verb, self._record = setting, rules, verb, record
         self._checkpoint, self._now, self._include_locked = checkpoint, now, include_locked
         self._path: Path | None = None
         #: What a complete plan tells beside its counts.
@@ -129,18 +146,29 @@ class Listing:
             return Result(document=shown, exit_code=code, message=f"{message}\nGo on with: {resume_plan(journal)}")
 
     def _new_journal(self, connection: Connection) -> Journal:
-        run = self._setting.state.new_run(clock())
+        run, present = self._setting.state.new_run(clock()), connection.present()
         head = RunHead(
             run=run,
             portal=self._setting.webhook.portal,
             rules_file=str(self._rules.path.absolute()),
             rules_digest=self._rules.digest,
             rules_source=self._rules.source,
-            now=(self._now or connection.present()).astimezone(UTC).isoformat(),
+            now=(self._now or present).astimezone(UTC).isoformat(),
             created=clock().isoformat(),
             include_locked="yes" if self._include_locked else "",
+            record=self._record,
+            present=present.astimezone(UTC).isoformat(),
         )
         return Journal.create(self._setting.state.checkpoint(run, self._checkpoint), head)
+
+    def _recorded_enough(self, journal: Journal) -> Journal:
+        if self._record != "all" or journal.records_all():
+            return journal
+        journal.close()
+        raise UsageError(
+            f"The plan in {journal.path} was begun without --record all, so it lacks instances that were listed "
+            "already. Name another file, or go on without --record all."
+        )
 
     def _unfinished(self) -> Journal | None:
         """The plan that was broken off in the checkpoint file; None when there is no such file."""
@@ -154,7 +182,7 @@ class Listing:
         head = journal.head()
         same = (head.rules_digest, head.portal) == (self._rules.digest, self._setting.webhook.portal)
         if journal.state() == "listing" and same:
-            return journal
+            return self._recorded_enough(journal)
         journal.close()
         raise UsageError(
             f"The checkpoint {path} exists already and holds another plan; it is not overwritten. "
@@ -164,7 +192,10 @@ class Listing:
 
 def resume_plan(journal: Journal) -> str:
     """The command that goes on with a listing that was broken off."""
-    words = ("plan", journal.head().rules_file, "--checkpoint", str(journal.path))
+    head = journal.head()
+    words = ["plan", head.rules_file, "--checkpoint", str(journal.path)]
+    if rules_of(journal).portal not in {None, head.portal}:
+        words.append("--rehearsal")
     return f"b24-cleanup {shlex.join(words)}"
 
 

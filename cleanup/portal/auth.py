@@ -29,6 +29,11 @@ class Webhook:
     def base(self) -> str:
         return f"{self.scheme}://{self.portal}/rest/{self.user}/{self.secret}/"
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the portal is on this machine, by its very name or number."""
+        return is_loopback(urlsplit(self.base).hostname or "")
+
     def redact(self, text: str) -> str:
         """The text without the secret, as it stands in the address or decoded."""
         for form in self.secrets:

@@ -95,8 +95,8 @@ def _show_forecast(told: Document | None, console: Console) -> None:
     console.print(f"Ending them takes {took} and {asked}, held back by {told['waits_for']} ({basis}).")
 
 
-def show_next(document: Document, console: Console, reasons: Iterable[str]) -> None:
-    """Behind a plan: what stands against it, or the next command."""
+def show_next(document: Document, console: Console, reasons: Iterable[str], *, copied: bool) -> None:
+    """Behind a plan: what stands against it, or the next command. `copied`: it can be rehearsed."""
     reasons = list(reasons)
     for reason in reasons:
         console.print(f"[yellow]would be refused:[/] {reason}")
@@ -107,6 +107,8 @@ def show_next(document: Document, console: Console, reasons: Iterable[str]) -> N
         # soft_wrap: a command that is broken into lines cannot be pasted.
         look, end = f"report {named(document)} --format csv", f"apply {named(document)} --confirm {document['portal']}"
         console.print(f"Look at it:  b24-cleanup {look}", soft_wrap=True)
+        if copied:
+            console.print(f"Rehearse it: b24-cleanup sandbox --from {named(document)}", soft_wrap=True)
         console.print(f"Then end it: b24-cleanup {end}", soft_wrap=True)
 
 

@@ -1,6 +1,6 @@
 """The list methods: instances, templates, tasks, users."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cleanup.sandbox.dates import read_date
@@ -30,8 +30,16 @@ async def instances(portal: Portal, call: Call) -> Reply:
         checks_select=portal.traits.checks_select,
     )
     reply = await _paged(portal, call, table)
+    _hide(reply.result, portal.world.hidden)
     _note_shown(portal, reply.result)
     return reply
+
+
+def _hide(shown: list[dict[str, Any]], hidden: Mapping[str, frozenset[str]]) -> None:
+    """Leaves out what was unreadable on the portal of which this one is a copy."""
+    for fields in shown if hidden else ():
+        for column in hidden.get(fields.get("ID", ""), ()):
+            fields.pop(column, None)
 
 
 def _note_shown(portal: Portal, shown: list[dict[str, Any]]) -> None:

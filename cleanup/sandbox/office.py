@@ -140,7 +140,7 @@ def _of_one(random: Random, row: Row, first: int) -> list[Task]:
             user_id=user,
             status=int(finished),
             user_status=int(finished or random.random() < _ANSWERED),
-            modified=row.modified,
+            modified=row.modified or 0,
         )
         for place, user in enumerate(users)
     ]

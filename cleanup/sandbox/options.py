@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cleanup.sandbox.faults import Fault, Refusal, trouble
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         shown = option.help if default is None else f"{option.help} (default: {default})"
         flag = f"--{option.name.replace('_', '-')}"
         parser.add_argument(flag, type=option.read, default=argparse.SUPPRESS, metavar=option.metavar, help=shown)
+    parser.add_argument("--from", dest="source", type=Path, default=argparse.SUPPRESS, metavar="RUN", help=_FROM)
     for flag, name, shown in _SWITCHES:
         parser.add_argument(flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=shown)
     for flag, read, metavar, shown in _REPEATED:
@@ -113,6 +115,7 @@ class _Option(NamedTuple):
     help: str
 
 
+_FROM = "a plan made with --record all: its portal's instances, templates and time, in place of made-up ones"
 _OPTIONS = (
     _Option("seed", int, "N", "seed of the population"),
     _Option("instances", int, "N", "how many instances run at the start"),

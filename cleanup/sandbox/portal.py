@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from cleanup.sandbox.clock import Clock
+from cleanup.sandbox.copies import read_copy
 from cleanup.sandbox.dates import Zone
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.generations import TRAITS, Generation
@@ -18,6 +19,7 @@ from cleanup.sandbox.population import choose, families, make_world
 from cleanup.sandbox.script import Key, Script
 from cleanup.sandbox.settings import Settings
 from cleanup.sandbox.switches import Faults
+from cleanup.sandbox.world import World
 
 WEBHOOK = "webhook"
 BIZPROC = frozenset({"bizproc"})
@@ -59,9 +61,12 @@ class Portal:
         self.settings = settings
         self.traits = TRAITS[Generation(settings.generation)]
         self.faults = Faults(settings)
-        self.clock = Clock(settings.now, lambda: self.faults.clock_skew)
+        #: What the instances were copied from; None: they are made up.
+        self.copy = read_copy(settings.source) if settings.source else None
+        start = settings.now or (self.copy.present if self.copy else None)
+        self.clock = Clock(start, lambda: self.faults.clock_skew)
         self.zone = Zone(round(settings.utc_offset * 3600))
-        self.world = make_world(seed=settings.seed, count=settings.instances, now=int(self.clock.time()))
+        self.world = self._world()
         self.ledger = Ledger()
         self.life = Life(self.world, self.ledger, self.faults, self.clock, self.traits, seed=settings.seed)
         self.office = Office(self.world, self.ledger, owner=settings.user, seed=settings.seed)
@@ -69,6 +74,11 @@ class Portal:
         self.random = Random(settings.seed)
         self._methods = methods
         self._choose_bad_rows()
+
+    def _world(self) -> World:
+        if self.copy is not None:
+            return self.copy.world
+        return make_world(seed=self.settings.seed, count=self.settings.instances, now=int(self.clock.time()))
 
     def _choose_bad_rows(self) -> None:
         ids = [row.id for row in self.world.population]

@@ -12,7 +12,8 @@ class Row(NamedTuple):
     """One running instance, in the order of the columns below. Times are whole seconds since 1970."""
 
     id: str
-    modified: int
+    #: None only in a copy of a portal that has none.
+    modified: int | None
     #: None: nobody holds the row.
     owned_until: int | None
     module: str | None

@@ -6,6 +6,7 @@ from typing import Self
 
 from aiohttp import web
 
+from cleanup.sandbox.copies import Copy
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.front import Front, read_parameters
 from cleanup.sandbox.ledger import Ledger
@@ -39,6 +40,11 @@ class Sandbox:
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.world!r} {self.ledger!r} {self._portal.limiter!r}>"
+
+    @property
+    def copy(self) -> Copy | None:
+        """What the instances were copied from; None: they are made up."""
+        return self._portal.copy
 
     @property
     def office(self) -> Office:

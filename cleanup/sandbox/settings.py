@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from cleanup.sandbox.generations import Generation
@@ -42,6 +43,8 @@ class Settings:
     #: Seed and count of the population; with `now` fixed, the same three give the same rows.
     seed: int = 1
     instances: int = 1000
+    #: A file with a copy of a real portal (copies.py): its instances, templates and time in place of the three.
+    source: Path | None = None
     #: The portal's clock at the start, aware; it ticks on from there. None: the real time.
     now: datetime | None = None
     #: 0: any free port. The host is always 127.0.0.1.

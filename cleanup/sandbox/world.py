@@ -1,8 +1,9 @@
 """The running instances: in memory, found by ID, walked in the order of their IDs without scanning."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from cleanup.sandbox.filters import Filter
@@ -12,10 +13,17 @@ from cleanup.sandbox.rows import Row, Template
 class World:
     """All rows of the portal. Removed ones leave a gap in the index, which is closed now and then."""
 
-    def __init__(self, rows: Sequence[Row], templates: Sequence[Template]) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        templates: Sequence[Template],
+        hidden: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    ) -> None:
         #: The rows at the beginning, in the order of their IDs.
         self.population = tuple(sorted(rows))
         self.templates = tuple(templates)
+        #: By instance: the columns that lists leave out, since their values were unreadable where the copy was made.
+        self.hidden = hidden
         self._rows = {row.id: row for row in self.population}
         self._ids = list(self._rows)
 
