@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from cleanup import commands
 from cleanup.apply.outcomes import (
     MOST_SENDS,
     MOST_SHAKY_SENDS,
@@ -19,6 +20,8 @@ from cleanup.apply.outcomes import (
     settle,
     unless_ended,
 )
+from cleanup.commands import Window
+from cleanup.config import parse_rules
 from cleanup.journal import Outcome, Unsettled
 from cleanup.model import Action, Decision, Entry, Instance, State, Verdict
 from cleanup.portal.wire import CallAnswer, CallError
@@ -210,6 +213,35 @@ async def test_run_settles_what_a_run_of_other_rules_left_in_doubt(bench: Open) 
         with here.journal(first) as journal:
             assert State.SENT not in journal.state_counts()
             assert journal.state_counts()[State.KILLED] == here.sandbox.ledger.kills_effective
+
+
+async def test_run_never_goes_on_with_a_purge_of_another_rules_file(bench: Open) -> None:
+    """Its plan is young and its file unchanged: what was sent is asked about, and not one more is ended."""
+    async with bench(instances=400, seed=3, kill_seconds=0.02) as here:
+        first = (await here.plan(EVERYTHING, include_locked=True)).document["run"]
+        await _break_off(here)
+        before = here.sandbox.ledger.kills_effective
+        other = here.folder / "other.yaml"
+        nothing = EVERYTHING.replace("match: everything", "match: {started: {older_than: 9000d}}")
+        other.write_text(nothing, encoding="utf-8")
+        rules = parse_rules(nothing, str(other))
+        ended = await commands.run(here.setting, rules, Window(), checkpoint=None, now=None, include_locked=False)
+        assert (ended.exit_code, ended.document["totals"]["selected"]) == (0, 0)
+        assert here.sandbox.ledger.kills_effective == before < 400
+        with here.journal(first) as journal:
+            counts = journal.state_counts()
+            assert State.SENT not in counts
+            assert counts[State.KILLED] == before
+            assert counts[State.PLANNED] == 400 - before
+
+
+async def test_a_dry_run_settles_nothing(bench: Open) -> None:
+    async with bench(instances=200, seed=3, kill_seconds=0.02) as here:
+        first = (await here.plan(EVERYTHING, include_locked=True)).document["run"]
+        await _break_off(here)
+        await here.run(EVERYTHING.replace("match: everything", "match: {id: none}"), dry_run=True)
+        with here.journal(first) as journal:
+            assert State.SENT in journal.state_counts()
 
 
 async def _break_off(here: Bench) -> None:

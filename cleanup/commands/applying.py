@@ -85,10 +85,12 @@ def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
 class Work:
     """One apply of one journal, or one rehearsal of it, for a caller that holds the locks and obeys signals."""
 
-    def __init__(self, setting: Setting, journal: Journal, window: Window, *, verb: str) -> None:
+    def __init__(self, setting: Setting, journal: Journal, window: Window, *, verb: str, may_end: bool = True) -> None:
+        """Without `may_end` it only asks what became of what was sent."""
         self._setting, self._journal, self._window, self._verb = setting, journal, window, verb
         self._rules = rules_of(journal)
         self._reasons = refusals(journal, setting.webhook, window)
+        self._may_end = may_end and not self._reasons
         self._rehearsal: Rehearsal | None = None
 
     async def do(self, stop: Stop) -> None:
@@ -96,7 +98,7 @@ class Work:
 
         A plan that may not be applied any more is still settled: what was sent and not answered is asked about.
         """
-        if self._reasons and not self._is_in_doubt():
+        if not self._may_end and not self._is_in_doubt():
             return
         with told_of(self._journal):
             await self._connected(stop)
@@ -119,7 +121,7 @@ class Work:
 
     async def _with(self, connection: Connection, stop: Stop) -> None:
         journal, began = self._journal, time.monotonic()
-        if not self._window.dry_run and not self._reasons:
+        if not self._window.dry_run and self._may_end:
             journal.begin_apply(clock())
         journal.begin_session(self._verb, clock())
         async with anyio.create_task_group() as beside:
@@ -150,12 +152,13 @@ class Work:
             stop=stop,
             clock=clock,
         )
-        await (work.settle() if self._reasons else work.run())
+        await (work.run() if self._may_end else work.settle())
 
     def _judge(self, connection: Connection) -> Judge:
         """Raises SafetyStop for a plan whose ages were counted from a time that has not come yet."""
         now = datetime.fromisoformat(self._journal.head().now)
-        if not self._window.dry_run and (reason := guards.not_yet(now, connection.present())):
+        rehearses = self._window.dry_run or not self._may_end
+        if not rehearses and (reason := guards.not_yet(now, connection.present())):
             raise SafetyStop(reason)
         return judge_as_planned(book_of(self._journal, self._rules), now, connection.present)
 

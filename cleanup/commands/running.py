@@ -60,8 +60,8 @@ class _Night:
         self._earlier_failed = False
 
     async def do(self, stop: Stop) -> None:
-        for path in self._left_in_doubt():
-            await self._work(path).do(stop)
+        for path in () if self._window.dry_run else self._left_in_doubt():
+            await self._work(path, may_end=False).do(stop)
         unfinished = self._unfinished()
         if unfinished is not None and not await self._goes_on_after(unfinished, stop):
             return
@@ -69,24 +69,24 @@ class _Night:
         await self._listing.do(stop)
         planned = self._listing.result(stop)
         if not planned.exit_code:
-            await self._work(Path(planned.document["checkpoint"])).do(stop)
+            self._last = work = self._work(Path(planned.document["checkpoint"]))
+            await work.do(stop)
 
     async def _goes_on_after(self, path: Path, stop: Stop) -> bool:
         self._setting.tell(f"First finishing the run {path.stem}.")
         _log.info("run.resumes", earlier=path.stem)
-        work = self._work(path)
+        work = self._last = self._work(path)
         await work.do(stop)
         finished = work.result(stop)
         code, self._earlier = finished.exit_code, finished.document
         self._earlier_failed = code == ExitCode.SOME_FAILED
         return code in {ExitCode.DONE, ExitCode.SOME_FAILED} and not self._listing.is_to_fill(path)
 
-    def _work(self, path: Path) -> Work:
+    def _work(self, path: Path, *, may_end: bool = True) -> Work:
         """An apply of that journal, which stays open, and held, until the night is over."""
         journal = self._journals.enter_context(Journal.open(path))
         self._journals.enter_context(lock_checkpoint(path))
-        work = self._last = Work(self._setting, journal, self._window, verb="run")
-        return work
+        return Work(self._setting, journal, self._window, verb="run", may_end=may_end)
 
     def result(self, stop: Stop) -> Result:
         result = self._last.result(stop)
