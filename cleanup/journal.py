@@ -340,6 +340,7 @@ class Journal:
             if verdict.decision is Decision.SELECTED:
                 selected.append((*_instance_row(instance), verdict.rule, verdict.action, verdict.reason))
         with self._transaction() as db:
+            self._require_listing()
             db.executemany(
                 f"INSERT INTO entry ({_INSTANCE_COLUMNS}, rule, action, reason)"  # noqa: S608 - the columns are ours
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -376,6 +377,7 @@ class Journal:
         """Keeps `count` entries of a rule, the oldest or the newest by start; the others count as kept by it."""
         direction = "DESC" if newest else "ASC"
         with self._transaction() as db:
+            self._require_listing()
             action = db.execute("SELECT action FROM entry WHERE rule = ? LIMIT 1", (rule,)).fetchone()
             left = db.execute(
                 "DELETE FROM entry WHERE rule = ? AND id NOT IN ("  # noqa: S608 - the direction is one of two words
@@ -389,9 +391,15 @@ class Journal:
     def finish_plan(self, population: int) -> None:
         """The listing is complete: from here on the plan is read, not written, and a seal is set on it."""
         with self._transaction() as db:
+            self._require_listing()
             db.execute("INSERT OR REPLACE INTO run VALUES ('population', ?)", (str(population),))
             db.execute("INSERT OR REPLACE INTO run VALUES ('state', 'planned')")
             db.execute("INSERT OR REPLACE INTO run VALUES ('seal', ?)", (self._digest(),))
+
+    def _require_listing(self) -> None:
+        """A complete plan is not written any more, whoever tries."""
+        if self.state() != "listing":
+            raise UsageError(f"The plan in {self.path} is complete already: another process has finished it.")
 
     def is_as_planned(self) -> bool:
         """Whether the plan is still the one that was sealed. It reads all of it: a second for 100,000 entries."""
@@ -416,14 +424,14 @@ class Journal:
     def claim(self, ids: Sequence[str], *, now: datetime, quiet_at: datetime) -> int:
         """PLANNED → SENT for one request; on disk before anything is sent. Returns the request's number."""
         with self._transaction() as db:
-            number = self._request + 1
+            number = int(self._value("requests") or self._request) + 1
+            db.execute("INSERT OR REPLACE INTO run VALUES ('requests', ?)", (str(number),))
             changed = db.execute(
                 "UPDATE entry SET state = 'sent', sends = sends + 1, sent_at = ?, quiet_at = ?, request = ?, error = ''"
                 " WHERE state = 'planned' AND id IN (SELECT value FROM json_each(?))",
                 (now.isoformat(), quiet_at.isoformat(), number, json.dumps(ids)),
             ).rowcount
             _must_change_all(changed, ids)
-        self._request = number
         return number
 
     def record(self, outcomes: Iterable[Outcome], *, now: datetime, batch: Batch | None = None) -> None:

@@ -38,7 +38,7 @@ async def fill(
     head = journal.head()
     now = datetime.fromisoformat(head.now)
     newest = book.newest_start(now)
-    until = now if newest is None else min(now, newest + _CLOCKS)
+    until = now if newest is None or newest >= now else min(now, newest + _CLOCKS)
     judge = judge_as_planned(book, now, present)
     async for stretch in stretches(reader, journal.bookmark(), until):
         judged = [(instance, _told(judge(instance), head.run)) for instance in stretch.instances]

@@ -53,7 +53,7 @@ class StateDirectory:
             return folder / f"{run}{_ENDING}"
         target = elsewhere.expanduser().absolute()
         with _writable(folder):
-            (folder / f"{run}{_POINTER}").write_text(str(target), encoding="utf-8")
+            (folder / f"{run}{_POINTER}").write_bytes(os.fsencode(target))
         return target
 
     def find(self, named: str) -> Path:
@@ -78,12 +78,13 @@ class StateDirectory:
         try:
             found = {path.stem: path for path in folder.glob(f"*{_ENDING}") if path.stat().st_size}
             for pointer in folder.glob(f"*{_POINTER}"):
-                target = Path(pointer.read_text(encoding="utf-8").strip())
+                target = Path(os.fsdecode(pointer.read_bytes().strip()))
                 if target.is_file():
                     found[pointer.stem] = target
         except OSError as error:
             raise UsageError(f"The state directory {self.root} cannot be read: {error.strerror}.") from error
-        return dict(sorted(found.items()))
+        newest = {path: run for run, path in sorted(found.items())}  # a file may have been used again
+        return {run: path for path, run in sorted(newest.items(), key=lambda item: item[1])}
 
     @contextmanager
     def lock(self, portal: str) -> Iterator[None]:

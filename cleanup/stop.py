@@ -27,14 +27,14 @@ class Stop:
     #: None: a person or the clock asked, without an error.
     error: CleanupError | None = None
     asked: bool = False
-    #: Signals so far.
-    received: list[int] = field(default_factory=list)
+    #: The signal that asked, where it was one.
+    number: int | None = None
     #: What `interrupts` guards, with the seconds that it has left once a stop is asked for.
     _scopes: dict[anyio.CancelScope, float] = field(default_factory=dict)
 
-    def ask(self, error: CleanupError | None = None) -> None:
+    def ask(self, error: CleanupError | None = None, *, number: int | None = None) -> None:
         if not self.asked:
-            self.asked, self.error = True, error
+            self.asked, self.error, self.number = True, error, number
         for scope, grace in self._scopes.items():
             _end(scope, grace)
 
@@ -53,20 +53,20 @@ class Stop:
     @property
     def window_over(self) -> bool:
         """It was the clock that asked first."""
-        return self.asked and self.error is None and not self.received
+        return self.asked and self.error is None and self.number is None
 
     def reason(self) -> tuple[int, str]:
         """The exit code of what was stopped, and why, for a person."""
-        if self.received:
-            return 128 + self.received[0], "Stopped by a signal."
+        if self.number is not None:
+            return 128 + self.number, "Stopped by a signal."
         if self.error is not None:
             return int(self.error.exit_code), str(self.error)
         return int(ExitCode.STOPPED_EARLY), "The time window is over."
 
     def raised(self) -> CleanupError:
         """The same as an error, for a verb that has nothing to show yet."""
-        if self.received:
-            return Interrupted(self.received[0])
+        if self.number is not None:
+            return Interrupted(self.number)
         return self.error or StoppedEarly("The time window was over before anything was done.")
 
 
@@ -98,13 +98,14 @@ async def obeying(stop: Stop, *, seconds: float | None, tell: Callable[[str], No
 
 
 async def _signals(stop: Stop, scope: anyio.CancelScope, tell: Callable[[str], None]) -> None:
+    received = 0
     with anyio.open_signal_receiver(*_SIGNALS) as signals:
         async for number in signals:
-            stop.received.append(int(number))
-            if len(stop.received) > 1:
+            received += 1
+            if received > 1:
                 scope.cancel()
                 return
-            stop.ask()
+            stop.ask(number=int(number))
             tell("Stopping: what is in flight will be finished and recorded. Once more stops at once.")
 
 

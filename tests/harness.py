@@ -103,9 +103,9 @@ class Bench:
         with self.journal(run) as journal:
             return await commands.apply(self.setting, journal, Window(**window))
 
-    async def run(self, text: str = RULES, **window: Any) -> Result:
+    async def run(self, text: str = RULES, *, include_locked: bool = False, **window: Any) -> Result:
         return await commands.run(
-            self.setting, self.rules(text), Window(**window), checkpoint=None, now=None, include_locked=False
+            self.setting, self.rules(text), Window(**window), checkpoint=None, now=None, include_locked=include_locked
         )
 
     def journal(self, run: str = "last") -> Journal:

@@ -103,7 +103,7 @@ async def test_another_portals_data_stops_the_run_and_the_plan_stays_as_it_was(b
     async with bench(instances=300, seed=3) as here:
         await here.plan(EVERYTHING, include_locked=True)
         _replace_population(here, seed=4)
-        for verb in (here.apply, lambda: here.run(EVERYTHING)):
+        for verb in (here.apply, lambda: here.run(EVERYTHING, include_locked=True)):
             stopped = await verb()
             assert stopped.exit_code == 4
             assert "may not be the portal" in stopped.message
@@ -112,7 +112,8 @@ async def test_another_portals_data_stops_the_run_and_the_plan_stays_as_it_was(b
             assert not here.ended()
 
 
-async def test_what_is_in_doubt_is_not_settled_on_another_portals_data(bench: Open) -> None:
+@pytest.mark.parametrize("change", ["", "# a comment\n"], ids=["to be gone on with", "only to be settled"])
+async def test_what_is_in_doubt_is_not_settled_on_another_portals_data(bench: Open, change: str) -> None:
     """A process that died after its first claim, before anything was known to be ended."""
     async with bench(instances=300, seed=3) as here:
         await here.plan(EVERYTHING, include_locked=True)
@@ -120,6 +121,7 @@ async def test_what_is_in_doubt_is_not_settled_on_another_portals_data(bench: Op
             now = datetime.now(UTC)
             journal.claim([entry.id for entry in journal.planned("", 50)], now=now, quiet_at=now)
         _replace_population(here, seed=4)
+        here.rules(EVERYTHING + change)
         assert (await here.apply()).exit_code == 4
         with here.journal() as journal:
             assert journal.state_counts() == {State.SENT: 50, State.PLANNED: 250}

@@ -53,11 +53,39 @@ def selected(rule: str = "old") -> Verdict:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
+def listing(tmp_path: Path) -> Iterator[Journal]:
+    """In the middle of its listing."""
     with Journal.create(tmp_path / "run.sqlite", head()) as created:
         created.plan(((instance(number), selected()) for number in range(5)), "bookmark")
-        created.finish_plan(5)
         yield created
+
+
+@pytest.fixture
+def journal(listing: Journal) -> Journal:
+    listing.finish_plan(5)
+    return listing
+
+
+def test_a_complete_plan_is_written_no_more(journal: Journal) -> None:
+    """A second listing into the same file comes too late."""
+    for write in (
+        lambda: journal.plan([(instance(9), selected())], "further"),
+        lambda: journal.take("old", 1, newest=False),
+        lambda: journal.finish_plan(6),
+    ):
+        with pytest.raises(UsageError, match="complete already"):
+            write()
+    assert (journal.bookmark(), journal.population(), len(journal.planned("", 10))) == ("bookmark", 5, 5)
+
+
+def test_requests_of_two_openings_never_share_a_number(journal: Journal) -> None:
+    """A terminal that waits at the prompt has the file open while another one applies."""
+    with Journal.open(journal.path) as other:
+        numbers = [
+            opened.claim([entry.id], now=NOW, quiet_at=NOW)
+            for opened, entry in zip((journal, other, journal, other), journal.planned("", 4), strict=True)
+        ]
+    assert len(set(numbers)) == 4
 
 
 def claim(journal: Journal, *entries: Entry) -> None:
@@ -84,11 +112,11 @@ def test_an_instance_is_recorded_in_full_before_it_is_touched(journal: Journal) 
     assert [entry.instance for entry in journal.planned("", 10)] == [instance(n) for n in range(5)]
 
 
-def test_the_bookmark_and_the_page_are_written_together(journal: Journal) -> None:
+def test_the_bookmark_and_the_page_are_written_together(listing: Journal) -> None:
     with pytest.raises(IllegalStepError):
-        journal.plan([(instance(7), selected()), (instance(1), selected())], "further")
-    assert journal.bookmark() == "bookmark"
-    assert len(journal.planned("", 10)) == 5
+        listing.plan([(instance(7), selected()), (instance(1), selected())], "further")
+    assert listing.bookmark() == "bookmark"
+    assert len(listing.planned("", 10)) == 5
 
 
 def test_a_claim_is_on_disk_before_it_returns(journal: Journal) -> None:
@@ -137,10 +165,10 @@ def test_a_refund_leaves_no_blame(journal: Journal) -> None:
     assert (again.sends, again.alone) == (0, True)
 
 
-def test_take_keeps_the_oldest_and_counts_the_others_as_kept(journal: Journal) -> None:
-    journal.take("old", 2, newest=False)
-    assert journal.state_counts() == {State.PLANNED: 2}
-    assert {(count.decision, count.count) for count in journal.tally()} == {(Decision.SELECTED, 2), (Decision.KEPT, 3)}
+def test_take_keeps_the_oldest_and_counts_the_others_as_kept(listing: Journal) -> None:
+    listing.take("old", 2, newest=False)
+    assert listing.state_counts() == {State.PLANNED: 2}
+    assert {(count.decision, count.count) for count in listing.tally()} == {(Decision.SELECTED, 2), (Decision.KEPT, 3)}
 
 
 def batch(journal: Journal, *entries: Entry, ended: int = 0) -> Batch:
@@ -211,10 +239,10 @@ def test_a_foreign_file_is_refused_with_one_clear_message(tmp_path: Path, conten
         Journal.open(path)
 
 
-def test_a_truncated_journal_is_refused(journal: Journal) -> None:
-    path = journal.path
-    journal.plan([(instance(number), selected()) for number in range(10, 2000)], "end")
-    journal.close()
+def test_a_truncated_journal_is_refused(listing: Journal) -> None:
+    path = listing.path
+    listing.plan([(instance(number), selected()) for number in range(10, 2000)], "end")
+    listing.close()
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UsageError, match="damaged"):

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import anyio
 import pytest
 
-from cleanup.errors import StoppedEarly
+from cleanup.errors import SafetyStop, StoppedEarly
 from cleanup.model import State
 from cleanup.stop import Stop, obeying
 from tests.conftest import Open
@@ -128,7 +128,7 @@ async def test_a_guard_that_stopped_a_run_ends_the_night(bench: Open) -> None:
         here.sandbox.faults.poison = {row.id for row in here.sandbox.world.population[::2]}
         assert (await here.apply()).exit_code == 4
         runs = len(here.setting.state.runs())
-        again = await here.run(rules)
+        again = await here.run(rules, include_locked=True)
         assert again.exit_code == 4
         assert len(here.setting.state.runs()) == runs
 
@@ -151,7 +151,7 @@ async def test_the_failure_of_a_run_that_was_finished_first_is_not_forgotten(ben
         await here.plan(EVERYTHING, include_locked=True)
         here.sandbox.faults.poison = {here.sandbox.world.population[700].id}
         assert (await here.apply(seconds=0.5)).exit_code == 6
-        ended = await here.run(EVERYTHING)
+        ended = await here.run(EVERYTHING, include_locked=True)
         assert (ended.exit_code, ended.document["exit"]) == (3, 3)
 
 
@@ -191,3 +191,15 @@ async def test_the_record_has_no_sent_entry_after_a_window_in_good_weather(bench
         assert (await here.apply(seconds=0.6)).exit_code == 6
         with here.journal() as journal:
             assert State.SENT not in journal.state_counts()
+
+
+async def test_the_first_reason_counts() -> None:
+    """A signal behind a safety stop takes nothing of it: the night is told that a guard spoke."""
+    stop = Stop()
+    stop.ask(SafetyStop("too many failed"))
+    stop.ask(number=15)
+    assert stop.reason() == (4, "too many failed")
+    other = Stop()
+    other.ask(number=15)
+    other.ask(SafetyStop("too late"))
+    assert other.reason()[0] == 143

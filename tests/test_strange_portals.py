@@ -15,11 +15,11 @@ from rich.console import Console
 from cleanup import commands
 from cleanup.commands import Result, Setting, Window
 from cleanup.config import parse_rules
-from cleanup.errors import CleanupError, StoppedEarly, UsageError
+from cleanup.errors import Busy, CleanupError, StoppedEarly, UsageError
 from cleanup.journal import Journal
 from cleanup.portal import auth
 from cleanup.portal.client import Reader
-from cleanup.state_directory import StateDirectory
+from cleanup.state_directory import StateDirectory, lock_checkpoint
 from tests.conftest import Open
 from tests.harness import EVERYTHING
 from tests.strange_portal import SECRET, Strange, StrangeError, rows, strange
@@ -238,6 +238,52 @@ async def test_a_run_into_a_named_file_finishes_that_file_and_stops_there(bench:
             await run()
 
 
+async def test_what_was_finished_first_is_told_when_nothing_new_can_be_planned(bench: Open) -> None:
+    async with bench(instances=400, seed=3, kill_seconds=0.03) as here:
+        await here.plan(EVERYTHING)
+        assert (await here.apply(seconds=0.8)).exit_code == 6
+        taken = here.folder / "taken.sqlite"
+        taken.write_bytes(b"something else")
+        rules = here.rules(EVERYTHING)
+        ended = await commands.run(here.setting, rules, Window(), checkpoint=taken, now=None, include_locked=False)
+        assert ended.exit_code == ended.document["exit"] == 2
+        assert "was finished first" in ended.message
+        assert ended.document["totals"]["killed"] == here.sandbox.ledger.kills_effective > 0
+        assert ended.document["totals"]["pending"] == 0
+
+
+async def test_an_old_run_that_cannot_be_settled_does_not_stand_in_the_way(bench: Open) -> None:
+    async with bench(instances=200, seed=3, kill_seconds=0.02) as here:
+        first = (await here.plan(EVERYTHING)).document["checkpoint"]
+        with Journal.open(Path(first)) as journal:
+            now = datetime.now(UTC)
+            journal.begin_apply(now)
+            journal.claim([entry.id for entry in journal.planned("", 5)], now=now, quiet_at=now)
+        with lock_checkpoint(Path(first)):
+            ended = await here.run(EVERYTHING.replace("match: everything", "match: {id: none}"))
+        assert ended.exit_code == 0
+
+
+def test_a_file_that_was_used_again_is_one_run(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    file = tmp_path / "again.sqlite"
+    for run in ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb"):
+        state.checkpoint(run, file)
+    file.write_bytes(b"x")
+    assert state.runs() == {"20260102-000000-bbbbbb": file}
+
+
+async def test_a_checkpoint_that_is_no_file_is_left_as_it_is(bench: Open) -> None:
+    import os
+
+    async with bench(instances=20, seed=3) as here:
+        pipe = here.folder / "pipe"
+        os.mkfifo(pipe)
+        with pytest.raises(UsageError, match="is no file"):
+            await here.plan(EVERYTHING, checkpoint=pipe)
+        assert pipe.is_fifo()
+
+
 async def test_a_file_that_was_cut_off_before_its_first_page_is_begun_again(bench: Open) -> None:
     async with bench(instances=60, seed=3) as here:
         file = here.folder / "cut.sqlite"
@@ -246,9 +292,6 @@ async def test_a_file_that_was_cut_off_before_its_first_page_is_begun_again(benc
 
 
 async def test_one_checkpoint_is_not_applied_by_two_state_directories(bench: Open) -> None:
-    from cleanup.errors import Busy
-    from cleanup.state_directory import lock_checkpoint
-
     async with bench(instances=60, seed=3) as here:
         await here.plan(EVERYTHING)
         other = dataclasses.replace(here.setting, state=StateDirectory(here.folder / "other"))

@@ -139,6 +139,8 @@ def test_a_web_page_instead_of_an_answer(here: Shop) -> None:
     [
         ("", "set B24_WEBHOOK_URL"),
         (f"http://portal.example/rest/1/{SECRET}/", "plain http"),
+        (f"https://portal..example/rest/1/{SECRET}/", "not an address"),
+        (f"https://{'x' * 70}.example/rest/1/{SECRET}/", "not an address"),
         (f"https://portal.example/rest/{SECRET}/", "/rest/<user>/<secret>/"),
         (f"https://portal.example/rest/1/{SECRET}/profile.json", "more behind it"),
         (f"portal.example/rest/1/{SECRET}/", "https://"),
@@ -226,6 +228,9 @@ def test_apply_without_a_confirmation_where_nobody_can_be_asked(here: Shop) -> N
         (("plan", "rules.yaml", "--now", "yesterday"), "--now"),
         (("apply", "last", "--until", "25:00"), "--until"),
         (("apply", "last", "--until", ""), "--until"),
+        (("plan", "rules.yaml", "--now", "0001-01-01T00:00:00+03:00"), "--now"),
+        (("plan", "rules.yaml", "--now", "9999-12-31T23:59:59-05:00"), "--now"),
+        (("plan", "rules.yaml", "--now", "0001-01-01"), "--now"),
         (("apply", "last", "--max-duration", ""), "--max-duration"),
         (("apply", "last", "--max-duration", "4"), "--max-duration"),
         (("apply", "last", "--max-duration", "2 months"), "--max-duration"),

@@ -97,7 +97,6 @@ class Apply:
 
     async def run(self) -> None:
         """Raises CleanupError when it cannot go on; what was done until then is recorded."""
-        await self._look_before_settling()
         await self.settle()
         while not self._stop.asked and self._desk.restart():
             async with anyio.create_task_group() as workers:
@@ -113,10 +112,8 @@ class Apply:
         if self._ended_before or not self._journal.unsettled(1):
             return
         entries = self._journal.planned("", LOOK_UP_LIMIT)
-        with self._stop.interrupts() as scope:
-            found = await self._reader.look_up([entry.id for entry in entries]) if entries else {}
-        if not scope.cancelled_caught:
-            self._require_same_portal(entries, found)
+        found = await self._reader.look_up([entry.id for entry in entries]) if entries else {}
+        self._require_same_portal(entries, found)
 
     async def _work(self) -> None:
         try:
@@ -252,7 +249,10 @@ class Apply:
     async def _broken(self, sent: Sent, batch: Sequence[Entry], error: AnswerLost) -> None:
         """Leaves the entries SENT: what became of them is asked for when this round is over."""
         self._journal.record((), now=self._clock(), batch=self._batch(sent, 0))
-        (self._crashed if isinstance(error, Crashed) else self._silent).add(sent.request)
+        if isinstance(error, Crashed):
+            self._crashed.add(sent.request)
+        elif not isinstance(error, Unavailable):  # a busy front end says nothing about an entry
+            self._silent.add(sent.request)
         if batch[0].alone and isinstance(error, Crashed):
             return  # a suspect that breaks its own request says nothing about the portal
         self._ender.pacer.broke(len(batch))
@@ -314,9 +314,10 @@ class Apply:
     async def settle(self) -> None:
         """Asks the portal about every SENT entry, first waiting for the end of a request that may still be at work.
 
-        What a stop leaves unsettled stays SENT, for the next apply.
+        What a stop leaves unsettled stays SENT, for the next apply. Raises SafetyStop on another portal's data.
         """
         with self._stop.interrupts(grace=_GRACE):
+            await self._look_before_settling()
             patience = CUT  # in all: a clock that was set back must not make us wait for hours
             while unsettled := self._journal.unsettled(LOOK_UP_LIMIT):
                 found = await self._reader.look_up([item.entry.id for item in unsettled])

@@ -81,6 +81,8 @@ def moment_of(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"--now takes an ISO time such as 2026-11-23T04:00:00+03:00, not {text!r}.") from None
+    if not 1971 <= moment.year <= 9000:
+        raise UsageError(f"--now takes a time of this age of the world, not {text!r}.")
     return moment if moment.tzinfo else moment.astimezone()
 
 

@@ -130,11 +130,17 @@ class Work:
             try:
                 await self._end(connection, stop)
             except CleanupError as error:
-                stop.ask(error)
+                self._broken_off(error, stop)
             finally:
                 beside.cancel_scope.cancel()
                 journal.save_usage(usage(connection, began), waits(connection))
                 self._remember(connection)
+
+    def _broken_off(self, error: CleanupError, stop: Stop) -> None:
+        if self._may_end:
+            stop.ask(error)
+        else:
+            self._setting.tell(f"What is in doubt was not settled: {error}")
 
     async def _end(self, connection: Connection, stop: Stop) -> None:
         judge = self._judge(connection)

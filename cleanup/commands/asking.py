@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cleanup import guards
 from cleanup.commands.connection import Setting, clock, connected, same_portal
-from cleanup.commands.recorded import book_of, rules_of
+from cleanup.commands.recorded import book_of, resolved, rules_of
 from cleanup.compare import compare
 from cleanup.config import RulesFile
 from cleanup.config.settings import Pace
@@ -67,7 +67,7 @@ async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, no
     async with connected(setting, rules.pace) as connection:
         templates = await connection.reader.templates()
         instance = await _the_instance(connection, identity)
-        book = rules.book.resolve(templates)
+        book = resolved(rules, templates)
         return _told(book, instance, now or connection.probe.now or clock(), templates, "as the portal has it now")
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from cleanup import guards
 from cleanup.commands.connection import Result, Setting, clock, connected, only_a_rehearsal, same_portal, told_of, usage
-from cleanup.commands.recorded import rules_of
+from cleanup.commands.recorded import resolved, rules_of
 from cleanup.config import RulesFile
 from cleanup.errors import CleanupError, UsageError
 from cleanup.journal import Journal, RunHead
@@ -23,8 +23,9 @@ from cleanup.portal import learned
 from cleanup.portal.connect import Connection, pacing
 from cleanup.progress import ListingMeter, watch_listing
 from cleanup.reports.document import Document, document
-from cleanup.rules import RuleBook, UnknownTemplates
+from cleanup.rules import RuleBook
 from cleanup.rules.idle import idle
+from cleanup.state_directory import lock_checkpoint
 from cleanup.stop import Stop, obeying
 
 _log = structlog.get_logger()
@@ -72,7 +73,7 @@ class Listing:
         record: str = "selected",
     ) -> None:
         self._setting, self._rules, self._verb, self._record = setting, rules, verb, record
-        self._checkpoint, self._now, self._include_locked = checkpoint, now, include_locked
+        self._checkpoint, self._now, self.include_locked = checkpoint, now, include_locked
         self._path: Path | None = None
         #: What a complete plan tells beside its counts.
         self._notes: Document = {}
@@ -88,8 +89,9 @@ class Listing:
         async with connected(self._setting, self._rules.pace, stop) as connection:
             with stop.interrupts():
                 templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
-                book = _resolved(self._rules, templates)
-                with unfinished or self._new_journal(connection) as journal, told_of(journal):
+                book = resolved(self._rules, templates)
+                journal = unfinished or self._new_journal(connection)
+                with journal, lock_checkpoint(journal.path), told_of(journal):
                     self._path = journal.path
                     journal.save_templates(templates)
                     journal.begin_session("plan", clock())
@@ -155,7 +157,7 @@ class Listing:
             rules_source=self._rules.source,
             now=(self._now or present).astimezone(UTC).isoformat(),
             created=clock().isoformat(),
-            include_locked="yes" if self._include_locked else "",
+            include_locked="yes" if self.include_locked else "",
             record=self._record,
             present=present.astimezone(UTC).isoformat(),
         )
@@ -175,12 +177,18 @@ class Listing:
         path = self._checkpoint
         if path is None or not path.exists():
             return None
-        if path.stat().st_size == 0:  # cut off before its first page was written
-            path.unlink()
+        if not path.is_file():
+            raise UsageError(f"The checkpoint {path} is no file. Name another one.")
+        if not path.is_symlink() and path.stat().st_size == 0:
+            path.unlink()  # somebody made the name, and nothing is lost with it
             return None
         journal = Journal.open(path)
         head = journal.head()
-        same = (head.rules_digest, head.portal) == (self._rules.digest, self._setting.webhook.portal)
+        same = (head.rules_digest, head.portal, bool(head.include_locked)) == (
+            self._rules.digest,
+            self._setting.webhook.portal,
+            self.include_locked,
+        )
         if journal.state() == "listing" and same:
             return self._recorded_enough(journal)
         journal.close()
@@ -194,16 +202,11 @@ def resume_plan(journal: Journal) -> str:
     """The command that goes on with a listing that was broken off."""
     head = journal.head()
     words = ["plan", head.rules_file, "--checkpoint", str(journal.path)]
+    if head.include_locked:
+        words.append("--include-locked")
     if rules_of(journal).portal not in {None, head.portal}:
         words.append("--rehearsal")
     return f"b24-cleanup {shlex.join(words)}"
-
-
-def _resolved(rules: RulesFile, templates: Mapping[int, str]) -> RuleBook:
-    try:
-        return rules.book.resolve(templates)
-    except UnknownTemplates as error:
-        raise UsageError(f"the rules file names templates that the portal does not have.\n{error}") from error
 
 
 def _forecast(journal: Journal, setting: Setting, connection: Connection, rules: RulesFile) -> Document:

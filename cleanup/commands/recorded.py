@@ -1,17 +1,31 @@
 """What a journal says of its own rules: a resumed run judges by exactly what was planned."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from cleanup.config import RulesFile, parse_rules
+from cleanup.config import Faults, RulesFile, parse_rules
+from cleanup.errors import UsageError
 from cleanup.journal import Journal
-from cleanup.rules import RuleBook
+from cleanup.rules import RuleBook, UnknownTemplates
 
 
 def rules_of(journal: Journal) -> RulesFile:
+    """Raises UsageError for rules that an older version accepted and this one refuses."""
     head = journal.head()
-    return parse_rules(head.rules_source, head.rules_file)
+    try:
+        return parse_rules(head.rules_source, head.rules_file)
+    except Faults as error:
+        raise UsageError(f"The rules in {journal.path} are not usable any more. Plan again.\n{error}") from error
 
 
 def book_of(journal: Journal, rules: RulesFile) -> RuleBook:
-    book = rules.book.resolve(journal.templates() or {})
+    book = resolved(rules, journal.templates() or {})
     return replace(book, include_locked=bool(journal.head().include_locked))
+
+
+def resolved(rules: RulesFile, templates: Mapping[int, str]) -> RuleBook:
+    """The rules for a portal with these templates. Raises UsageError for names that it lacks."""
+    try:
+        return rules.book.resolve(templates)
+    except UnknownTemplates as error:
+        raise UsageError(f"the rules file names templates that the portal does not have.\n{error}") from error

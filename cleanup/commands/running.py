@@ -12,7 +12,7 @@ from cleanup.commands.applying import Window, Work
 from cleanup.commands.connection import Result, Setting, clock, same_portal
 from cleanup.commands.planning import Listing
 from cleanup.config import RulesFile
-from cleanup.errors import ExitCode, UsageError
+from cleanup.errors import CleanupError, ExitCode, UsageError
 from cleanup.journal import Journal
 from cleanup.model import State
 from cleanup.reports.document import Document
@@ -58,13 +58,34 @@ class _Night:
         self._earlier: Document | None = None
         #: Some of an earlier run failed: a good end of this one does not make that good.
         self._earlier_failed = False
+        #: Why nothing came after it.
+        self._cut_off: CleanupError | None = None
 
     async def do(self, stop: Stop) -> None:
         for path in () if self._window.dry_run else self._left_in_doubt():
-            await self._work(path, may_end=False).do(stop)
+            await self._settle(path, stop)
         unfinished = self._unfinished()
         if unfinished is not None and not await self._goes_on_after(unfinished, stop):
             return
+        try:
+            await self._begin_anew(stop)
+        except CleanupError as error:
+            if self._earlier is None:
+                raise
+            self._cut_off = error
+
+    async def _settle(self, path: Path, stop: Stop) -> None:
+        """An old run must not stand in the way of this night, whatever is wrong with it."""
+        try:
+            with Journal.open(path) as journal, lock_checkpoint(path):
+                await Work(self._setting, journal, self._window, verb="run", may_end=False).do(stop)
+        except CleanupError as error:
+            if stop.asked:
+                raise
+            _log.warning("run.not_settled", checkpoint=str(path), error=str(error))
+            self._setting.tell(f"The earlier run {path.stem} could not be settled: {error}")
+
+    async def _begin_anew(self, stop: Stop) -> None:
         self._last = self._listing
         await self._listing.do(stop)
         planned = self._listing.result(stop)
@@ -82,13 +103,17 @@ class _Night:
         self._earlier_failed = code == ExitCode.SOME_FAILED
         return code in {ExitCode.DONE, ExitCode.SOME_FAILED} and not self._listing.is_to_fill(path)
 
-    def _work(self, path: Path, *, may_end: bool = True) -> Work:
+    def _work(self, path: Path) -> Work:
         """An apply of that journal, which stays open, and held, until the night is over."""
         journal = self._journals.enter_context(Journal.open(path))
         self._journals.enter_context(lock_checkpoint(path))
-        return Work(self._setting, journal, self._window, verb="run", may_end=may_end)
+        return Work(self._setting, journal, self._window, verb="run")
 
     def result(self, stop: Stop) -> Result:
+        if self._earlier is not None and self._cut_off is not None:
+            code = int(self._cut_off.exit_code)
+            message = f"The run {self._earlier['run']} was finished first; then no new one was begun: {self._cut_off}"
+            return Result(document=self._earlier | {"exit": code}, exit_code=code, message=message)
         result = self._last.result(stop)
         if self._earlier is not None and self._earlier["run"] != result.document["run"]:
             result.earlier = self._earlier
@@ -124,4 +149,5 @@ class _Night:
     def _is_of_these_rules(self, journal: Journal) -> bool:
         head = journal.head()
         young = not guards.too_old(datetime.fromisoformat(head.created), clock())
-        return young and head.rules_digest == self._rules.digest
+        same = (head.rules_digest, bool(head.include_locked)) == (self._rules.digest, self._listing.include_locked)
+        return young and same

@@ -56,7 +56,8 @@ def parse(text: str) -> Webhook:
     try:
         parts = urlsplit(address)
         host, port = (parts.hostname or "").lower().rstrip("."), parts.port
-    except ValueError:
+        host.encode("idna")
+    except ValueError:  # UnicodeError is one
         raise UsageError(f"The webhook is not an address. {_HINT}") from None
     if parts.scheme not in {"http", "https"} or not host:
         raise UsageError(f"The webhook must begin with https:// and a host. {_HINT}")

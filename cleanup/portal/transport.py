@@ -73,7 +73,7 @@ class Transport:
                 if response.status in _REDIRECTS and "Location" in response.headers:
                     return Reply(response.status, None, is_json=False), response.headers["Location"]
                 return _reply(response.status, await self._read(response)), None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             raise _ours(error, self._webhook) from None  # the foreign text holds the address with the secret
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -94,6 +94,8 @@ class Transport:
         rehearsal = self._webhook.scheme == "http" and parts.scheme == "http" and is_loopback(host)
         if parts.scheme != "https" and not rehearsal:
             raise Unreachable(f"{self.portal} redirects to a plain http address; the secret is not sent there.")
+        if is_loopback(urlsplit(self._webhook.base).hostname or "") and not is_loopback(host):
+            raise Unreachable(f"{self.portal} redirects to {host}, away from this machine. It is not followed there.")
         if not parts.path.endswith("/" + method):
             raise Unreachable(
                 f"{self.portal} redirects to a page of {host}, not to its REST. Check the webhook's address."

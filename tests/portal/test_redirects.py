@@ -41,6 +41,13 @@ async def test_a_redirect_to_a_plain_address_is_not_followed(bench: Open) -> Non
         assert here.sandbox.ledger.calls.total() == 0
 
 
+async def test_a_portal_of_this_machine_leads_nowhere_else(bench: Open) -> None:
+    """A rehearsal must not become the real thing."""
+    async with bench(instances=10) as here:
+        here.sandbox.faults.redirect = "https://portal.example"
+        assert "away from this machine" in await _error(here)
+
+
 async def test_a_redirect_in_a_circle_ends(bench: Open) -> None:
     async with bench(instances=10) as here, bench(instances=10) as there:
         here.sandbox.faults.redirect = there.sandbox.url
