@@ -66,6 +66,8 @@ class StateDirectory:
         if named in runs:
             return runs[named]
         path = Path(named).expanduser()
+        if path.suffix in {".yaml", ".yml"} and path.exists():
+            raise UsageError(f"{named} is a rules file, not a run. Begin with: b24-cleanup plan {named}")
         if path.exists():
             return path.absolute()
         if _RUN.fullmatch(named):

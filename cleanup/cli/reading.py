@@ -117,14 +117,18 @@ def explain(
 @app.command()
 def status(run: RunArgument = "last", output: OutputOption = Output.TEXT, state_dir: StateOption = None) -> None:
     """Show how a run stands. Asks nobody but the checkpoint."""
-    from cleanup.reports.text import show_run
+    from cleanup.reports.text import named, show_run
 
     state = state_directory(state_dir)
     shown = status_of(state, state.find(run))
     if output is Output.JSON:
         print_json(shown)
     else:
-        show_run(shown, open_console())
+        console = open_console()
+        show_run(shown, console)
+        console.print(f"rules {shown['rules']['file']}, planned as of {shown['now']}", markup=False)
+        if shown["totals"]["pending"]:
+            console.print(f"Go on with: b24-cleanup apply {named(shown)} --confirm {shown['portal']}", soft_wrap=True)
 
 
 def status_of(state: "StateDirectory", path: Path) -> dict[str, Any]:

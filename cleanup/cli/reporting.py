@@ -55,6 +55,7 @@ def report(
             if table is Table.CSV:
                 target.write(_MARK)
             write(journal, target)
+        typer.echo(f"{file}: written, {sum(journal.state_counts().values()):,} entries.", err=True)
 
 
 def _writer(table: Table, language: Language | None, state: str | None) -> "Callable[[Journal, IO[str]], None]":

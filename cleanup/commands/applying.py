@@ -174,7 +174,8 @@ class Work:
 
     def result(self, stop: Stop) -> Result:
         if self._reasons:
-            return self._told(int(ExitCode.SAFETY_STOP), "\n".join(["Nothing was ended.", *self._reasons]))
+            nothing = "Nothing more was ended." if self._journal.first_applied() else "Nothing was ended."
+            return self._told(int(ExitCode.SAFETY_STOP), "\n".join([nothing, *self._reasons]))
         if self._window.dry_run:
             code, message = (0, "") if self._rehearsal is not None else stop.reason()
             result = self._told(code, message)

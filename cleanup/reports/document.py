@@ -38,6 +38,7 @@ def document(journal: Journal, *, verb: str, exit_code: int, state: str | None =
         "population": journal.population(),
         "totals": totals,
         "by_rule": _by_rule(journal, entries),
+        "in_doubt": sum(entry.count for entry in entries if entry.state is State.SENT),
         "undecided": [
             {"rule": count.rule, "field": count.field, "count": count.count}
             for count in journal.tally()

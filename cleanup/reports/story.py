@@ -115,6 +115,9 @@ def show_next(document: Document, console: Console, reasons: Iterable[str], *, c
 def show_preamble(document: Document, journal: Journal, console: Console) -> None:
     """What apply is about to do, before it asks."""
     pending = document["totals"]["pending"]
+    if not pending:
+        console.print("Nothing is left to end in this run.")
+        return
     console.print(
         f"About to end {pending:,} workflow instances on [bold]{document['portal']}[/]. There is no way back."
     )

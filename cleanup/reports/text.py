@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -25,6 +26,8 @@ def show_run(document: Document, console: Console) -> None:
     console.print(f"listed {totals['listed']:,}{of}; left alone: {alone or 'none'}")
     ends = ", ".join(f"{totals[name]:,} {name.replace('_', ' ')}" for name in _ENDS if totals[name])
     console.print(f"selected {totals['selected']:,}" + (f": {ends}" if ends else ""))
+    if document["in_doubt"]:
+        console.print(f"{document['in_doubt']:,} of the pending were sent, with no outcome yet: apply asks about them")
     if document["by_rule"]:
         console.print(rules_table(document["by_rule"]))
     for row in document["undecided"]:
@@ -74,17 +77,17 @@ def show_runs(documents: Sequence[Document], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("run", "portal", "state", "rules"):
         table.add_column(name, no_wrap=name in {"run", "state"})
-    for name in ("selected", "ended", "pending", "failed"):
-        table.add_column(name, justify="right")
+    for name in ("selected", "ended", "gone", "left", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
     for document in documents:
         totals = document["totals"]
-        ended = totals["killed"] + totals["terminated"]
-        counts = (totals["selected"], ended, totals["pending"], totals["failed"])
+        ended, gone = totals["killed"] + totals["terminated"], totals["already_gone"] + totals["changed"]
+        counts = (totals["selected"], ended, gone, totals["pending"], totals["failed"])
         table.add_row(
             document["run"],
             document["portal"],
             document["state"],
-            Text(clean(document["rules"]["file"])),
+            Text(clean(Path(document["rules"]["file"]).name)),
             *(f"{count:,}" for count in counts),
         )
     console.print(table if documents else "There is no run yet.")
