@@ -75,6 +75,16 @@ def test_a_plan_says_that_nothing_was_ended(tmp_path: Path) -> None:
     assert "How the run went" not in text
 
 
+def test_a_plan_over_its_caps_says_that_it_is_refused(tmp_path: Path) -> None:
+    capped = journals.RULES.replace("version: 1", "version: 1\nlimits: {max_kill: 5}", 1)
+    within = journals.RULES.replace("version: 1", "version: 1\nlimits: {max_percent: 100}", 1)
+    for number, (rules, refused) in enumerate([(capped, True), (within, False)]):
+        with journals.planned(tmp_path / f"{number}.sqlite", 30, rules_source=rules) as journal:
+            text = page(journal, language="en")
+        assert ("as it is, it is refused" in text) is refused
+        assert ("Applying the plan ends exactly these entries" in text) is not refused
+
+
 def test_an_empty_plan_has_a_page_too(tmp_path: Path) -> None:
     with journals.planned(tmp_path / "run.sqlite", 0) as journal:
         assert "None of 4 workflows" in page(journal, language="en")

@@ -12,7 +12,9 @@ from typing import IO, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from cleanup import guards
 from cleanup.config import parse_rules
+from cleanup.guards import Limits
 from cleanup.journal import Journal
 from cleanup.reports.document import Document, document, exit_of
 from cleanup.reports.html import ages, timeline
@@ -61,6 +63,7 @@ def page(journal: Journal, *, language: str, state: str | None = None) -> str:
         words,
         run=run,
         totals=run["totals"],
+        capped=bool(_refusals(run, rules.limits)),
         ended=run["totals"]["killed"] + run["totals"]["terminated"],
         began=bool(drawn) or journal.first_applied(),
         digest=head.rules_digest,
@@ -74,6 +77,10 @@ def page(journal: Journal, *, language: str, state: str | None = None) -> str:
         table=table,
         command=f"b24-cleanup report {named(run)} --format csv -o entries.csv",
     )
+
+
+def _refusals(run: Document, limits: Limits) -> list[str]:
+    return guards.refusals(selected=run["totals"]["selected"], population=run["population"] or 0, limits=limits)
 
 
 def _render(words: Words, **values: Any) -> str:

@@ -15,6 +15,7 @@ _EN: Mapping[str, str] = {
     "headline.nothing": "None of {listed} workflows is selected to be ended",
     "headline.run": "{ended} of {selected} selected workflows have been ended",
     "lead.plan": "Nothing has been ended yet. Applying the plan ends exactly these entries, each checked once more.",
+    "lead.capped": "Nothing has been ended yet. It is over the limits of its rules file: as it is, it is refused.",
     "lead.nothing": "The rules select nothing, so there is nothing to apply.",
     "lead.finished": "The run is complete.",
     "lead.gone": "Gone before we came: {count}.",
@@ -147,6 +148,8 @@ _RU: Mapping[str, str] = {
     "headline.run": "Завершено процессов: {ended} из {selected} выбранных",
     "lead.plan": "Пока ничего не завершено. Применение плана завершит ровно перечисленное ниже, "
     "с повторной проверкой каждой записи.",
+    "lead.capped": "Пока ничего не завершено. План превышает ограничения своего файла правил: "
+    "в таком виде он не будет применён.",
     "lead.nothing": "Правила ничего не выбирают, применять нечего.",
     "lead.finished": "Работа закончена.",
     "lead.gone": "Исчезли раньше: {count}.",
