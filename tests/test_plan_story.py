@@ -103,6 +103,9 @@ def test_a_template_that_does_not_exist_is_an_error_with_its_place_and_the_neare
     assert done.returncode == 2
     assert re.search(r"misspelt\.yaml:3:\d+: the portal has no template", done.stderr)
     assert name in done.stderr
+    shown, caret = done.stderr.splitlines()[-2:]
+    assert shown.strip() == text.splitlines()[2].strip()
+    assert shown[caret.index("^")] == "[", "the caret stands under the names"
     assert here.call("runs", "-o", "json").stdout == before, "no checkpoint is left behind"
 
 

@@ -1,9 +1,10 @@
 """What a journal says of its own rules: a resumed run judges by exactly what was planned."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cleanup.config import Faults, RulesFile, parse_rules
+from cleanup.config import Fault, Faults, RulesFile, parse_rules
 from cleanup.errors import UsageError
 from cleanup.journal import Journal
 from cleanup.rules import RuleBook, UnknownTemplates
@@ -28,4 +29,14 @@ def resolved(rules: RulesFile, templates: Mapping[int, str]) -> RuleBook:
     try:
         return rules.book.resolve(templates)
     except UnknownTemplates as error:
-        raise UsageError(f"the rules file names templates that the portal does not have.\n{error}") from error
+        told = "\n".join(_shown(line, rules.source) for line in str(error).splitlines())
+        raise UsageError(f"the rules file names templates that the portal does not have.\n{told}") from error
+
+
+def _shown(fault: str, source: str) -> str:
+    """A fault `file:line:column: message` with its line of the file and a caret, as the loader tells its own."""
+    place = re.match(r"(.+?):(\d+):(\d+): (.*)", fault)
+    lines = source.split("\n")
+    if place is None or int(place[2]) > len(lines):
+        return fault
+    return str(Fault(place[1], int(place[2]), int(place[3]), place[4], lines[int(place[2]) - 1].rstrip("\r")))
