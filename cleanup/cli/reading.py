@@ -38,12 +38,12 @@ def check(
 
     setting = setting_of(portal)
     connection = run_async(commands.check, setting)
-    findings = probe.findings(connection.probe, setting.webhook.portal)
+    findings = probe.findings(connection.probe, setting.authorization.portal, setting.entrance)
     if output is Output.JSON:
-        print_json(probe.as_json(findings, connection.probe, setting.webhook.portal))
+        print_json(probe.as_json(findings, connection.probe, setting.authorization.portal))
     else:
         probe.show(findings, open_console())
-    commands.require_rights(connection.probe, setting.webhook.portal)
+    commands.require_rights(connection.probe, setting.authorization.portal)
 
 
 @app.command()

@@ -25,8 +25,10 @@ class Finding:
     text: str
 
 
-def findings(probe: Probe, portal: str) -> list[Finding]:
+def findings(probe: Probe, portal: str, entrance: str) -> list[Finding]:
+    """`entrance`: way in and place of its secret."""
     return [
+        Finding(Level.OK, "access", entrance),
         Finding(Level.OK, "portal", f"{portal} answered in {probe.round_trip:.2f} s"),
         _administrator(probe),
         _scope(probe),
