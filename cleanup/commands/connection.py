@@ -98,7 +98,8 @@ def only_a_rehearsal(authorization: Authorization) -> None:
     if not authorization.is_loopback:
         raise SafetyStop(
             f"--rehearsal is for a sandbox on this machine, "
-            f"but the {authorization.way} is of {authorization.portal}. Nothing was done. A file, also of B24_OAUTH_FILE or B24_WEBHOOK_FILE, comes before B24_WEBHOOK_URL."
+            f"but the {authorization.way} is of {authorization.portal}. Nothing was done. "
+            "A file, also of B24_OAUTH_FILE or B24_WEBHOOK_FILE, comes before B24_WEBHOOK_URL."
         )
 
 

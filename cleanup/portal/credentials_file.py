@@ -59,7 +59,7 @@ class CredentialsFile:
 
     @asynccontextmanager
     async def held(self, seconds: float) -> AsyncIterator[None]:
-        """No other process changes the file meanwhile; a dead one holds nothing. Raises HeldTooLongError, UsageError."""
+        """No other process changes it meanwhile; a dead one holds nothing. Raises HeldTooLongError, UsageError."""
         lock = filelock.FileLock(self.path.with_name(f"{self.path.name}.lock"), mode=0o600)
         with anyio.move_on_after(seconds) as waiting:
             while not _acquired(lock):  # noqa: ASYNC110 - it waits for another process, which sets no event
