@@ -22,6 +22,7 @@ from cleanup.cli.shared import load, moment_of, open_console, print_json, run_as
 from cleanup.errors import CleanupError
 
 if TYPE_CHECKING:
+    from cleanup.commands import Setting
     from cleanup.state_directory import StateDirectory
 
 
@@ -33,10 +34,14 @@ def check(
     portal: PortalOptions,
 ) -> None:
     """Probe the portal: webhook, rights, methods, limits, clock, how many instances. Changes nothing."""
+    tell_of_access(setting_of(portal), output)
+
+
+def tell_of_access(setting: "Setting", output: Output) -> None:
+    """What a probe found. Raises AccessError where the access does not do."""
     from cleanup import commands
     from cleanup.reports import probe
 
-    setting = setting_of(portal)
     connection = run_async(commands.check, setting)
     findings = probe.findings(connection.probe, setting.authorization.portal, setting.entrance)
     if output is Output.JSON:

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import aiohttp
 
 from cleanup.errors import UsageError
-from cleanup.portal.authorization import Way, is_loopback
+from cleanup.portal.authorization import Way, identity, is_loopback
 
 _SHAPE = re.compile(r"/rest/(?P<user>\d+)/(?P<secret>[^/\s]+)/?")
 #: How a webhook's address looks, for a person.
@@ -72,7 +72,7 @@ def parse(text: str) -> Webhook:
     address = text.strip()
     try:
         parts = urlsplit(address)
-        host, port = (parts.hostname or "").lower().rstrip("."), parts.port
+        host, _ = (parts.hostname or "").lower().rstrip("."), parts.port
         host.encode("idna")
     except ValueError:  # UnicodeError is one
         raise UsageError(f"The webhook is not an address. {HINT}") from None
@@ -85,7 +85,4 @@ def parse(text: str) -> Webhook:
         raise UsageError(f"The webhook of {host} lacks /rest/<user>/<secret>/, or has more behind it. {HINT}")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"The webhook of {host} is plain http: the secret would travel readable. Use https://.")
-    default_port = port is None or port == {"http": 80, "https": 443}[parts.scheme]
-    name = f"[{host}]" if ":" in host else host
-    portal = name if default_port else f"{name}:{port}"
-    return Webhook(parts.scheme, portal, match["user"], match["secret"])
+    return Webhook(parts.scheme, identity(address), match["user"], match["secret"])

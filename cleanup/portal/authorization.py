@@ -4,8 +4,11 @@ import ipaddress
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
+
+_PORTS = {"http": 80, "https": 443}
 
 
 class Way(StrEnum):
@@ -46,6 +49,17 @@ class Authorization(Protocol):
 
     def redact(self, text: str) -> str:
         """The text without the secrets."""
+
+
+def identity(address: str) -> str:
+    """The identity of the portal at this address. Raises ValueError for what is no http address with a host."""
+    parts = urlsplit(address)
+    host, port = (parts.hostname or "").lower().rstrip("."), parts.port
+    if parts.scheme not in _PORTS or not host:
+        raise ValueError("no http address")
+    host.encode("idna")
+    name = f"[{host}]" if ":" in host else host
+    return name if port in {None, _PORTS[parts.scheme]} else f"{name}:{port}"
 
 
 def is_loopback(host: str) -> bool:

@@ -40,6 +40,8 @@ PAGES_AT_ONCE = wire.BATCH_LIMIT
 _FEW_PAGES = 10
 #: New tokens in a row that were called expired, too, without any request let in.
 _MOST_RENEWALS = 3
+#: Seconds after its first sending in which a request may go again as it is.
+_SOON = 2.0
 #: How many instances one request can look up.
 LOOK_UP_LIMIT = wire.BATCH_LIMIT * wire.PAGE_SIZE
 _log = structlog.get_logger()
@@ -100,16 +102,28 @@ class Line:
         return answers
 
     async def _post(self, calls: Sequence[Call]) -> Reply:
-        """Raises TokenExpired when the request was refused for an old token, and there is a new one now."""
+        """A request that was refused for an expired token was not executed: it goes again with a new one.
+
+        Raises TokenExpired when that took so long that what it ends should be looked at once more.
+        """
         self.in_flight += 1
         try:
-            reply = await self._transport.post(BATCH, wire.batch_body(calls))
-            hopeful = reply.version - self._accepted_version < _MOST_RENEWALS
-            if hopeful and _is_expired(reply) and await self._transport.renew(reply.version):
-                raise TokenExpired(f"{self.portal} called the token expired; there is a new one.")
+            body, began = wire.batch_body(calls), time.monotonic()
+            reply = await self._transport.post(BATCH, body)
+            while await self._renewed_for(reply):
+                await self.pacer.token()
+                if time.monotonic() - began > _SOON:
+                    raise TokenExpired(f"{self.portal} called the token expired; there is a new one.")
+                self.counters.sent += 1
+                reply = await self._transport.post(BATCH, body)
             return reply
         finally:
             self.in_flight -= 1
+
+    async def _renewed_for(self, reply: Reply) -> bool:
+        """Whether it says that the token has expired, and there is a new one now. Raises PortalError."""
+        hopeful = reply.version - self._accepted_version < _MOST_RENEWALS
+        return hopeful and _is_expired(reply) and await self._transport.renew(reply.version)
 
     def refusal(self, error: CallError, asked: str) -> PortalError | None:
         """The error that holds for the whole access to this portal, not for one instance; None for the latter."""

@@ -162,20 +162,30 @@ def _reason(error: BaseException, authorization: Authorization) -> str:
 @asynccontextmanager
 async def open_transport(authorization: Authorization) -> AsyncIterator[Transport]:
     """A transport whose connections are closed at the end. Certificates are always verified."""
-    connector = aiohttp.TCPConnector(ssl=_certificates(authorization), limit=0, keepalive_timeout=30)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=_TIMEOUT,
-        headers={"Accept": "application/json", "User-Agent": "b24-cleanup"},
-        trust_env=not authorization.is_loopback,
-        cookie_jar=aiohttp.DummyCookieJar(),
-    ) as session:
+    async with open_session(loopback=authorization.is_loopback, plain=_is_plain(authorization.base)) as session:
         yield Transport(session, authorization)
 
 
-def _certificates(authorization: Authorization) -> ssl.SSLContext | bool:
+@asynccontextmanager
+async def open_session(*, loopback: bool, plain: bool = False) -> AsyncIterator[aiohttp.ClientSession]:
+    """For a portal on this machine no proxy is asked for; `plain`: it is reached without TLS."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=_certificates(plain=plain), limit=0, keepalive_timeout=30),
+        timeout=_TIMEOUT,
+        headers={"Accept": "application/json", "User-Agent": "b24-cleanup"},
+        trust_env=not loopback,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        yield session
+
+
+def _is_plain(base: str) -> bool:
+    return urlsplit(base).scheme == "http"
+
+
+def _certificates(*, plain: bool) -> ssl.SSLContext | bool:
     """The machine's certificates. Loading them takes a while, so a loopback portal without TLS does without."""
-    if urlsplit(authorization.base).scheme == "http":
+    if plain:
         return True  # aiohttp's own default, should a redirect lead to https
     try:
         return ssl.create_default_context()
