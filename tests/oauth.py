@@ -5,12 +5,15 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.harness import Shop, shop
+from cleanup.commands import Setting
+from cleanup.portal.application import Application
+from cleanup.redaction import Redactor
+from tests.harness import Bench, Shop, shop
 
 MEMBER = "5a1d0b0c9e5f4d3a8b7c6d5e4f3a2b1c"
 CLIENT_SECRET = "sandbox0application0key"  # noqa: S105 - of the sandbox
@@ -18,7 +21,7 @@ CLIENT_SECRET = "sandbox0application0key"  # noqa: S105 - of the sandbox
 TOKENS = re.compile(rf"access\d+|refresh\d+|{CLIENT_SECRET}|(?<![0-9a-f])[0-9a-f]{{40}}(?![0-9a-f])")
 
 
-def credentials(portal: str, **changed: str) -> dict[str, str]:
+def credentials(portal: str, /, **changed: str) -> dict[str, str]:
     """As they are after a login on a fresh sandbox."""
     return {
         "portal": portal,
@@ -33,7 +36,7 @@ def credentials(portal: str, **changed: str) -> dict[str, str]:
     } | changed
 
 
-def write_credentials(file: Path, portal: str, **changed: str) -> Path:
+def write_credentials(file: Path, portal: str, /, **changed: str) -> Path:
     file.write_text(json.dumps(credentials(portal, **changed)), encoding="utf-8")
     file.chmod(0o600)
     return file
@@ -61,6 +64,28 @@ class OAuthShop(Shop):
 
     def stored(self) -> dict[str, str]:
         assert stat.S_IMODE(self.file.stat().st_mode) == 0o600
+        found: dict[str, str] = json.loads(self.file.read_text(encoding="utf-8"))
+        return found
+
+
+class OAuthBench(Bench):
+    """The verbs of one process after the other, each of which reads the credentials file anew."""
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "b24.json"
+
+    @property
+    def portal(self) -> str:
+        return self.sandbox.url.split("/")[2]
+
+    @property
+    def setting(self) -> Setting:
+        if not self.file.exists():
+            write_credentials(self.file, self.portal)
+        return replace(super().setting, authorization=Application.opened(self.file, Redactor()))
+
+    def stored(self) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.file.read_text(encoding="utf-8"))
         return found
 
