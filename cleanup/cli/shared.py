@@ -63,7 +63,7 @@ def setting_of(options: PortalOptions) -> "Setting":
     log.configure(options.logging, SECRETS)
     found = way_in(options)
     if found.passed_over:
-        tell(f"the {found.entrance} is used; {', '.join(found.passed_over)} too is set, and is not looked at.")
+        tell(f"the {found.entrance} is used, not what {' or '.join(found.passed_over)} names.")
     return Setting(
         state=state_directory(options.state_dir),
         authorization=found.authorization,

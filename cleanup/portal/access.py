@@ -40,7 +40,7 @@ class Entrance:
 class Found:
     authorization: Authorization
     entrance: Entrance
-    #: Variables that name another way in, and were not looked at.
+    #: Variables that name another way in, and were not looked at, where a variable and no option decided.
     passed_over: tuple[str, ...]
 
 
@@ -59,7 +59,7 @@ def find(given: Given, redactor: Redactor) -> Found:
             f"--oauth-file. The webhook's address: {auth.HINT}"
         )
     used, entrance = next(iter((named or by_variable).items()))
-    passed_over = tuple(name for name in by_variable if name != used)
+    passed_over = () if named else tuple(name for name in by_variable if name != used)
     return Found(authorization=opened(entrance, redactor), entrance=entrance, passed_over=passed_over)
 
 
