@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cleanup.limits import BatchSize, Concurrency
 from tests.pace_model import Portal, Seen, Senders
 
-#: Batches after which the window is expected to be found, in full batches' worth of kills: those of the start are small.
+#: After so many full batches' worth of kills the window is found: the batches of the start are small.
 FOUND = 20
 each_ = st.sampled_from([0.005, 0.04, 0.3, 1.3])
 

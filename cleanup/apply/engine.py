@@ -248,6 +248,8 @@ class Apply:
             ended=ended,
             size=sent.size,
             seconds=time.monotonic() - sent.at,
+            in_flight=sent.load.window,
+            slowdown=self._ender.pacer.concurrency.slowdown,
         )
 
     def _ending(self, entry: Entry) -> Ending:

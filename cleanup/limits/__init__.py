@@ -10,8 +10,8 @@ from cleanup.limits.time_left import USUAL_WINDOW, Bound, BucketOutflow, MethodB
 __all__ = [
     "ENTERPRISE_RATE",
     "GUESSES",
-    "ORDINARY_RATE",
     "MOST_IN_FLIGHT",
+    "ORDINARY_RATE",
     "SMALL_BATCH",
     "UNKNOWN_RESET",
     "USUAL_WINDOW",
