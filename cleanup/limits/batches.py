@@ -2,8 +2,9 @@
 
 #: Calls in the batch that goes first after a reset, or while the cost of a call is unknown.
 SMALL_BATCH = 10
-#: Seconds that a taste takes: a batch that is sent to see how the portal bears one request more. And its least size.
-_TASTE, _LEAST_TASTE = 0.05, 2
+#: Seconds that a taste takes: a batch that is sent to see how the portal bears one request more. And its least size,
+#: and that of the first one.
+_TASTE, _LEAST_TASTE, _FIRST_TASTE = 0.05, 2, 5
 
 
 class BatchSize:
@@ -34,7 +35,7 @@ class BatchSize:
     def taste(self) -> int:
         """Kills enough to measure what one takes, and no more."""
         each = self.seconds_each
-        return min(self.now, _LEAST_TASTE if each is None or each <= 0 else max(_LEAST_TASTE, int(_TASTE / each)))
+        return min(self.now, _FIRST_TASTE if each is None or each <= 0 else max(_LEAST_TASTE, int(_TASTE / each)))
 
     def predicted(self, count: int) -> float:
         return count * (self.seconds_each if self.seconds_each is not None else 1.0)

@@ -7,6 +7,8 @@ from math import inf, sqrt
 MOST_IN_FLIGHT = 32
 #: How far single kills are from their mean, as a part of it: a mean over k kills is off by about this / √k.
 _SPREAD = 0.5
+#: Seconds by which a request may be late for no reason of the portal's.
+_JITTER = 0.01
 
 
 @dataclass(slots=True)
@@ -15,6 +17,7 @@ class Mean:
 
     seconds: float = 0.0
     kills: float = 0.0
+    requests: float = 0.0
 
     #: More kills than these are not remembered, so that a mean follows what changes slowly.
     _MEMORY = 400.0
@@ -26,11 +29,12 @@ class Mean:
     @property
     def error(self) -> float:
         """By which part of it the mean may well be off, squared."""
-        return _SPREAD**2 / self.kills if self.kills else inf
+        return _SPREAD**2 / self.kills + self.requests * (_JITTER / self.seconds) ** 2 if self.kills else inf
 
-    def add(self, seconds: float, kills: float) -> None:
+    def add(self, seconds: float, kills: float, requests: float = 1.0) -> None:
         kept = min(1.0, max(0.0, self._MEMORY - kills) / self.kills) if self.kills else 0.0
         self.seconds, self.kills = self.seconds * kept + seconds, self.kills * kept + kills
+        self.requests = self.requests * kept + requests
 
 
 class Concurrency:
@@ -49,6 +53,8 @@ class Concurrency:
     _NO_QUEUE, _BAND = 1.05, 1.1
     #: Kills that a mean must hold: for a step that is no hurry, to be relied on, and for any step.
     _ENOUGH, _FAIR, _FEWEST = 100.0, 20.0, 2.0
+    #: A ratio whose error is below this is taken as it is.
+    _CERTAIN = 0.2
     #: Answers until a window that was too slow is tried once more: the first time, and at most.
     _RETRY, _LATEST_RETRY = 16, 128
 
@@ -124,7 +130,7 @@ class Concurrency:
             self._unloaded, self._threshold, self._too_slow, self._sure = replace(seen), inf, inf, False
         ratio, doubt = seen.each / self._unloaded.each, sqrt(seen.error + self._unloaded.error)
         surely = ratio / (1 + doubt)
-        if self._window > 1 and (ratio if seen.kills >= self._FAIR else surely) > self._slowdown:
+        if self._window > 1 and (ratio if doubt < self._CERTAIN else surely) > self._slowdown:
             self._go_back(seen, ratio)
         elif self._multiplies and surely < self._NO_QUEUE:
             self._grow(max(self._window + 1, int(self._window * self._slowdown), self._known))
@@ -186,7 +192,7 @@ class Concurrency:
         if self._seen >= self._retry_at:
             self._too_slow = inf
         if self._tasting and self._window > 1 and self._round.each < self._BAND * self._unloaded.each:
-            self._unloaded.add(self._round.seconds, self._round.kills)
+            self._unloaded.add(self._round.seconds, self._round.kills, self._round.requests)
         self._before = None
         used = self._busiest >= self._window - 1  # a window that was not filled proves nothing
         following = int(min(wanted if used else self._window, self._too_slow - 1, self._largest))
