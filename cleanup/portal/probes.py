@@ -13,7 +13,7 @@ import anyio
 
 from cleanup.portal import wire
 from cleanup.portal.client import BATCH, INSTANCES, METHOD_OF, TEMPLATES, Line, is_operation_limit, is_sql_error
-from cleanup.portal.errors import AnswerLost, Crashed, RateLimited, Unreachable
+from cleanup.portal.errors import AnswerLost, Crashed, Misdirected, RateLimited, Unreachable, Untrusted
 from cleanup.portal.wire import Call, CallAnswer, CallError, Json
 from cleanup.words import in_brief
 
@@ -167,24 +167,24 @@ async def _ask(line: Line, calls: Sequence[Call]) -> tuple[list[CallAnswer], int
         permit = await line.pacer.permit(units, least=1e-9)
         permit.use(units)
         try:
-            return _some(await line.batch(calls, permit), line.portal), refused, failed
-        except Crashed:
-            raise
+            answers = await line.batch(calls, permit)
+            return _usable(answers, line.portal, last=pause is None), refused, failed
         except RateLimited:
             if pause is None:
                 raise
             refused += 1  # the pacer knows, and waits before the next permit
-        except (AnswerLost, Unreachable):
-            if pause is None:
+        except (AnswerLost, Unreachable) as error:
+            if pause is None or isinstance(error, Crashed | Misdirected | Untrusted):
                 raise
             failed += 1
             await anyio.sleep(pause)
     raise AssertionError("the last try returns or raises")
 
 
-def _some(answers: list[CallAnswer], portal: str) -> list[CallAnswer]:
-    if not any(answer.answered for answer in answers):
-        raise AnswerLost(f"{portal} left a whole batch of {len(answers)} unanswered.")
+def _usable(answers: list[CallAnswer], portal: str, *, last: bool) -> list[CallAnswer]:
+    """Raises AnswerLost for a batch that is not whole; the last one need only have something."""
+    if not (any if last else all)(answer.answered for answer in answers):
+        raise AnswerLost(f"{portal} left a part of a batch of {len(answers)} unanswered.")
     return answers
 
 

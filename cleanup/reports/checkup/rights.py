@@ -61,7 +61,7 @@ def methods(answers: Answers) -> Finding:
         )
     unknown = _those(answers, lambda method: method.available is None)
     if unknown:
-        return Finding(Level.WARNING, "methods", f"the portal did not say whether it has {unknown}")
+        return Finding(Level.WARNING, "methods", f"the portal did not say whether it has {unknown}", "A plan shows it.")
     return Finding(Level.OK, "methods", "list, kill and terminate are there")
 
 
