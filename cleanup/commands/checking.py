@@ -12,8 +12,9 @@ from cleanup.portal.client import Line
 from cleanup.portal.connect import pacer_of
 from cleanup.portal.errors import PortalError
 from cleanup.portal.pacing import BucketMemory
-from cleanup.portal.probes import Answers, examine
+from cleanup.portal.probes import examine
 from cleanup.portal.reaching import Way, reach
+from cleanup.portal.told import Answers
 from cleanup.portal.transport import open_transport
 from cleanup.reports.checkup import Access, Examination
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanup.errors import ExitCode
-from cleanup.portal.probes import NEEDED, Answers, Availability, Counters, Dates, Generation, Limiter
+from cleanup.portal.probes import NEEDED
 from cleanup.portal.reaching import Certificate, Way
+from cleanup.portal.told import Answers, Availability, Counters, Dates, Generation, Limiter
 from cleanup.portal.wire import CallError
 from cleanup.reports.checkup import Access, Examination, Level, failure_of, judged
 from cleanup.reports.checkup.shown import as_json

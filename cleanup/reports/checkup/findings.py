@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from cleanup.errors import ExitCode
 from cleanup.portal.errors import PortalError
-from cleanup.portal.probes import Answers
 from cleanup.portal.reaching import Way
+from cleanup.portal.told import Answers
 
 
 class Level(StrEnum):

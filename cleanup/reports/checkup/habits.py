@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from cleanup.limits import ENTERPRISE_RATE, rate_of
-from cleanup.portal.probes import Answers, Counters, Dates, Generation, Limiter
+from cleanup.portal.told import Answers, Counters, Dates, Generation, Limiter
 from cleanup.reports.checkup.findings import Finding, Level
 from cleanup.words import counted
 

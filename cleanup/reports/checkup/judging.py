@@ -13,8 +13,8 @@ from cleanup.portal.errors import (
     Unreachable,
     Untrusted,
 )
-from cleanup.portal.probes import Answers
 from cleanup.portal.reaching import Certificate, Way
+from cleanup.portal.told import Answers
 from cleanup.reports.checkup import habits, rights
 from cleanup.reports.checkup.findings import Access, Examination, Finding, Level
 from cleanup.words import counted, in_brief

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from cleanup.errors import ExitCode
 from cleanup.portal.client import INSTANCES
 from cleanup.portal.errors import OperationLimited
-from cleanup.portal.probes import Answers, Availability
 from cleanup.portal.refusals import of_call
+from cleanup.portal.told import Answers, Availability
 from cleanup.reports.checkup.findings import Finding, Level
 
 _NEW_WEBHOOK = "Let an administrator create the webhook."
