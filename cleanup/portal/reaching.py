@@ -178,9 +178,10 @@ def _trust() -> ssl.SSLContext:
 
 
 def _read(tls: TLSStream) -> Certificate:
-    told = tls.extra(TLSAttribute.ssl_object).getpeercert() or {}  # noqa: S610 - no Django here
-    protocol = tls.extra(TLSAttribute.tls_version)  # noqa: S610 - the same
-    issuer: dict[str, str] = dict(chain.from_iterable(told.get("issuer", ())))  # type: ignore[arg-type] # pairs
+    agreed = tls.extra_attributes
+    told = agreed[TLSAttribute.ssl_object]().getpeercert() or {}
+    protocol = agreed[TLSAttribute.tls_version]()
+    issuer: dict[str, str] = dict(chain.from_iterable(told.get("issuer", ())))
     name = issuer.get("organizationName") or issuer.get("commonName") or "an authority without a name"
     expires = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(told["notAfter"])), UTC)
     return Certificate(in_brief(name), expires, protocol)
