@@ -269,7 +269,7 @@ async def test_a_listing_that_was_broken_off_is_no_plan_and_goes_on_from_its_boo
 async def test_run_first_finishes_what_an_earlier_run_left(bench: Open) -> None:
     async with bench(instances=1500, seed=9, kill_seconds=0.02) as here:
         expected = predicate(here.sandbox.world.population, time.time())
-        first = await here.run(seconds=0.6)
+        first = await here.run(seconds=1.2)
         assert first.exit_code == 6
         second = await here.run()
         assert second.exit_code == 0
@@ -308,7 +308,7 @@ async def test_take_ends_only_so_many_and_the_oldest(bench: Open) -> None:
 
 async def test_requests_refused_by_the_bucket_never_end_a_run(bench: Open) -> None:
     """Another client of the same address fills the bucket: 503s come, and everything still ends once."""
-    async with bench(instances=800, seed=3, licence="ru_pro100", bucket=4, per_second=20) as here:
+    async with bench(instances=1200, seed=3, kill_seconds=0.001, licence="ru_pro100", bucket=4, per_second=8) as here:
         expected = predicate(here.sandbox.world.population, time.time())
         rules = RULES.replace("protect:", "pace: {requests: {burst: 40, per_second: 40}}\nprotect:")
         await here.plan(rules)

@@ -119,12 +119,10 @@ def pacer(*, per_second: float = 2.0, seconds_each: float | None = 0.1) -> Pacer
     if seconds_each is not None:
         size.answered(1, seconds_each)
     bucket = RequestBucket(RequestRate(50, per_second), None)
-    return Pacer(
-        bucket=bucket,
-        budget=OperatingBudget(limit=480, share=0.9),
-        size=size,
-        concurrency=Concurrency(start=4, largest=4),
-    )
+    concurrency = Concurrency(largest=4)
+    while concurrency.now < 4:
+        concurrency.answered(10, 1.0, window=concurrency.now, busy=concurrency.now)
+    return Pacer(bucket=bucket, budget=OperatingBudget(limit=480, share=0.9), size=size, concurrency=concurrency)
 
 
 def test_nothing_is_told_of_the_time_left_before_an_end_was_measured() -> None:

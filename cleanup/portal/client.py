@@ -22,7 +22,7 @@ from cleanup.portal.errors import (
     Unavailable,
     Unreachable,
 )
-from cleanup.portal.pacing import Pacer, Permit
+from cleanup.portal.pacing import Load, Pacer, Permit
 from cleanup.portal.transport import Reply, Transport
 from cleanup.portal.wire import Call, CallAnswer, CallError, Json, Parameter
 from cleanup.words import in_brief
@@ -528,15 +528,19 @@ class Ender:
         seconds = self.pacer.size.predicted(max(kills, terminates))
         return {METHOD_OF[Action.KILL]: kills, METHOD_OF[Action.TERMINATE]: terminates, BATCH: seconds}
 
+    def load(self) -> Load:
+        """What a request that goes now adds to."""
+        return Load(self.pacer.concurrency.now, self._line.in_flight + 1)
+
     async def end(self, endings: Sequence[Ending], permit: Permit) -> list[CallAnswer]:
         """Sends the endings in this order as one request; one answer for each. Raises PortalError for all of them."""
         calls = [_end_call(ending) for ending in endings]
         permit.use({**_count(calls), BATCH: self.pacer.size.predicted(len(calls))})
-        began = time.monotonic()
+        began, load = time.monotonic(), self.load()
         with self.pacer.working.measure():
             answers = await self._line.batch(calls, permit)
         if succeeded := sum(answer.succeeded for answer in answers):
-            self.pacer.ended(len(calls), time.monotonic() - began, succeeded=succeeded)
+            self.pacer.ended(len(calls), time.monotonic() - began, succeeded=succeeded, load=load)
         return answers
 
 
