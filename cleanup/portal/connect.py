@@ -58,7 +58,7 @@ async def connect(
     stop = stop or Stop()
     async with open_transport(webhook) as transport:
         remembered = BucketMemory(memory) if memory else None
-        line = Line(transport, _pacer(pace, remembered, learned))
+        line = Line(transport, pacer_of(pace, remembered, learned))
         reader = Reader(line, clock)
         with stop.interrupts() as scope:
             probe = await reader.probe()
@@ -70,7 +70,7 @@ async def connect(
         yield Connection(line, reader, probe, clock)
 
 
-def _pacer(pace: Pace, memory: BucketMemory | None, learned: Learned | None) -> Pacer:
+def pacer_of(pace: Pace, memory: BucketMemory | None, learned: Learned | None) -> Pacer:
     rate = _rate(pace)
     most = MOST_IN_FLIGHT if pace.concurrency == "auto" else int(pace.concurrency)
     return Pacer(
