@@ -31,8 +31,8 @@ BUSY = Snapshot(
     slowdown=1.124,
 )
 BUSY_LINE = (
-    "12,345 of 50,000 · 31.2/s · 2 h 01 min left · 3 failed · 4 of 6 in flight · 50 a batch · kills 1.1× unloaded · bucket 34 of 49 used · "
-    "operating kill 401.5 of 480.0 s · reset in 1 min 15 s · waiting 40 s: operating budget"
+    "12,345 of 50,000 · 31.2/s · 2 h 01 min left · 3 failed · 4 of 6 in flight · 50 a batch · kills 1.1× unloaded · "
+    "bucket 34 of 49 used · operating kill 401.5 of 480.0 s · reset in 1 min 15 s · waiting 40 s: operating budget"
 )
 LISTED = Listed(listed=12_500, population=41_210, selected=310, rate=2500, requests=5)
 
