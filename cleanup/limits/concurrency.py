@@ -53,6 +53,8 @@ class Concurrency:
     _NO_QUEUE, _BAND = 1.05, 1.1
     #: Kills that a mean must hold: for a step that is no hurry, to be relied on, and for any step.
     _ENOUGH, _FAIR, _FEWEST = 100.0, 20.0, 2.0
+    #: Answers until what is unloaded is sought anew: it may have become another little by little.
+    _RELIED_ON = 1000
     #: A ratio whose error is below this is taken as it is.
     _CERTAIN = 0.2
     #: Answers until a window that was too slow is tried once more: the first time, and at most.
@@ -70,12 +72,10 @@ class Concurrency:
         self._round, self._answers, self._busiest = Mean(), 0, 0
         #: Answers since the beginning.
         self._seen = 0
-        #: What the last step down left: the window and the seconds per kill under it. And whether it was made in order
-        #: to find out what is unloaded.
+        #: While what is unloaded is sought: the window before and the seconds per kill under it.
         self._before: tuple[int, float] | None = None
-        self._seeking = False
-        #: The unloaded seconds were sought, or told by enough kills.
-        self._sure = False
+        #: The unloaded seconds were sought, and are relied on until so many answers have come.
+        self._sure_until = 0
         #: A window that is known to be too slow, and the answer from which on it may be tried again.
         self._too_slow, self._retry_at, self._retry = inf, 0, self._RETRY
 
@@ -90,6 +90,10 @@ class Concurrency:
     def starting(self) -> bool:
         """Nothing but growth so far: small batches show sooner how many may be in flight."""
         return self._tasting and self._window < self._largest
+
+    @property
+    def _is_sure(self) -> bool:
+        return self._seen < self._sure_until
 
     @property
     def _multiplies(self) -> bool:
@@ -119,15 +123,15 @@ class Concurrency:
     def broke(self, *, window: int) -> None:
         """A request sent under `window` broke: multiplicative decrease, once for all that were in flight together."""
         if window == self._window:
-            self._threshold, self._seeking, self._before = self._window, False, None
+            self._threshold, self._before = self._window, None
             self._step(self._window // 2)
 
     def _decide(self, seen: Mean) -> None:
-        if self._seeking:
-            self._sought(seen)
+        if self._before is not None:
+            self._sought(seen, *self._before)
             return
         if not self._unloaded.kills or self._has_changed(seen):
-            self._unloaded, self._threshold, self._too_slow, self._sure = replace(seen), inf, inf, False
+            self._unloaded, self._threshold, self._too_slow, self._sure_until = replace(seen), inf, inf, 0
         ratio, doubt = seen.each / self._unloaded.each, sqrt(seen.error + self._unloaded.error)
         surely = ratio / (1 + doubt)
         if self._window > 1 and (ratio if doubt < self._CERTAIN else surely) > self._slowdown:
@@ -136,13 +140,13 @@ class Concurrency:
             self._grow(max(self._window + 1, int(self._window * self._slowdown), self._known))
         elif seen.kills < self._FAIR:
             return  # too few kills yet: the round goes on
-        elif self._window > 1 and not self._sure and self._unloaded.kills < self._FAIR:
+        elif self._window > 1 and not self._is_sure and self._unloaded.kills < self._FAIR:
             self._seek(seen)
         elif seen.kills < self._ENOUGH:
             return
         elif surely < self._BAND:
             self._grow(self._window + 1)
-        elif self._window > 1 and not self._sure:
+        elif self._window > 1 and not self._is_sure:
             self._seek(seen)
         else:
             self._stay()
@@ -150,40 +154,33 @@ class Concurrency:
 
     def _seek(self, seen: Mean) -> None:
         """What is unloaded was told by a few kills only: go down until kills do not get faster in proportion."""
-        self._before, self._seeking = (self._window, seen.each), True
+        self._before = (self._window, seen.each)
         self._threshold, self._tasting = self._window, False
         self._step(int(self._window / self._slowdown))
 
-    def _sought(self, seen: Mean) -> None:
+    def _sought(self, seen: Mean, window: int, each: float) -> None:
+        """What was found under a smaller window than the one before, under which kills took `each`."""
         if seen.kills < 2 * self._FAIR:
             return
-        if self._window > 1 and not self._was_no_queue(seen):
+        no_queue = seen.each > each * (1 + self._window / window) / 2
+        if self._window > 1 and not (no_queue and seen.each < self._slowdown * self._unloaded.each):
             self._seek(seen)
             return
-        self._unloaded, self._before, self._seeking, self._sure = replace(seen), None, False, True
-        self._too_slow = inf
+        self._unloaded, self._before, self._too_slow = replace(seen), None, inf
+        self._sure_until = self._seen + self._RELIED_ON
         self._grow(max(self._window + 1, int(self._window * self._slowdown)))
 
     def _has_changed(self, seen: Mean) -> bool:
         """Whether the portal, or what is killed, has become another, so that what was unloaded is so no more.
 
-        Kills are faster than they can be; or fewer are in flight and each takes as long as before, so that it was not
-        for us that they were slow.
+        Kills that became slower are told from a queue of ours only while one request is in flight.
         """
-        if seen.each * (1 + 2 * sqrt(seen.error)) < self._unloaded.each:
-            return True
-        far = self._before is not None and self._window <= self._before[0] / self._slowdown
-        return far and self._was_no_queue(seen)
-
-    def _was_no_queue(self, seen: Mean) -> bool:
-        """Whether kills take about as long as under the window before, which was larger: then none of them queued."""
-        (window, each), self._before = self._before or (self._window, seen.each), None
-        return seen.each > each * (1 + self._window / window) / 2
+        off = seen.each / self._unloaded.each - 1
+        return off < -2 * sqrt(seen.error) or (self._window == 1 and off > 2 * sqrt(seen.error))
 
     def _go_back(self, seen: Mean, ratio: float) -> None:
         self._too_slow, self._retry_at = self._window, self._seen + self._retry
         self._retry = min(2 * self._retry, self._LATEST_RETRY)
-        self._before = self._before or (self._window, seen.each)
         self._step(min(self._window - 1, int(self._window * self._slowdown / ratio)))
         self._threshold, self._tasting = self._window, False
 
@@ -193,16 +190,15 @@ class Concurrency:
             self._too_slow = inf
         if self._tasting and self._window > 1 and self._round.each < self._BAND * self._unloaded.each:
             self._unloaded.add(self._round.seconds, self._round.kills, self._round.requests)
-        self._before = None
         used = self._busiest >= self._window - 1  # a window that was not filled proves nothing
         following = int(min(wanted if used else self._window, self._too_slow - 1, self._largest))
-        if following == self._window > 1 and used and not self._sure and self._round.kills >= self._FAIR:
+        if following == self._window > 1 and used and not self._is_sure and self._round.kills >= self._FAIR:
             self._seek(self._round)
         else:
             self._step(following)
 
     def _stay(self) -> None:
-        self._threshold, self._tasting, self._before = self._window, False, None
+        self._threshold, self._tasting = self._window, False
         self._step(self._window)
 
     def _step(self, window: int) -> None:
