@@ -30,32 +30,56 @@ def is_legible(text: str) -> bool:
     return not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
+def _rates(*names: str) -> tuple[str, ...]:
+    return tuple(word for name in names for word in ("--fault", f"{name}=0.05"))
+
+
+def _in_the_middle(change: str) -> tuple[str, ...]:
+    return ("--later", f"kills=60:{change}")
+
+
 @pytest.mark.parametrize(
-    "troubles",
+    ("troubles", "ends"),
     [
-        pytest.param([Fault.DROP_AFTER, Fault.HTML, Fault.TRUNCATED, Fault.EMPTY_500], id="answers that break"),
-        pytest.param([Fault.BAD_GATEWAY, Fault.CUT, Fault.MISSING_KEYS, Fault.EMPTY], id="gateways and cuts"),
-        pytest.param([Refusal.QUERY_LIMIT, Fault.UNAVAILABLE, Refusal.OVERLOAD, Fault.SLOW_BODY], id="refusals"),
+        pytest.param(
+            (*_rates(Fault.DROP_AFTER, Fault.HTML, Fault.TRUNCATED, Fault.EMPTY_500), "--poison", "3", "--crash", "1"),
+            {0, 3, 6},
+            id="answers that break",
+        ),
+        pytest.param(_rates(Fault.BAD_GATEWAY, Fault.CUT, Fault.MISSING_KEYS, Fault.EMPTY), {0, 6}, id="gateways"),
+        pytest.param(_rates(Refusal.QUERY_LIMIT, Fault.UNAVAILABLE, Fault.SLOW_BODY), {0, 6}, id="refusals"),
+        pytest.param(_in_the_middle("overload=true"), {5, 6}, id="blocked in the middle"),
+        pytest.param(_in_the_middle('next_kills={"operation_limit": 2}'), {0, 6}, id="operation limit"),
+        pytest.param(_in_the_middle('next_kills={"operation_limit_calls": 2}'), {0, 6}, id="operation limit in calls"),
+        pytest.param(_in_the_middle("webhook=false"), {5}, id="webhook off in the middle"),
+        pytest.param(_in_the_middle("administrator=false"), {5}, id="rights lost in the middle"),
+        pytest.param(_in_the_middle('scopes=["user"]'), {5}, id="scope lost in the middle"),
+        pytest.param(_in_the_middle("redirect=localhost"), {0, 4, 5, 6}, id="renamed in the middle"),
     ],
 )
-def test_the_secret_is_in_no_output_and_no_file_whatever_goes_wrong(tmp_path: Path, troubles: list[str]) -> None:
+def test_the_secret_is_in_no_output_and_no_file_whatever_goes_wrong(
+    tmp_path: Path, troubles: tuple[str, ...], ends: set[int]
+) -> None:
     secret = "s3cr3t0of0the0night"  # noqa: S105 - of no portal
-    words = [word for trouble in troubles for word in ("--fault", f"{trouble}=0.08")]
-    scaled = ("--operating-limit", "30", "--operating-window", "2", "--poison", "3", "--crash", "1")
     fast = ("--instances", "300", "--licence", "ru_selfhosted", "--kill-seconds", "0.001", "--secret", secret)
-    with shop(tmp_path, *fast, *scaled, *words) as here:
+    scaled = ("--operating-limit", "30", "--operating-window", "2", "--slow-seconds", "0.5")
+    with shop(tmp_path, *fast, *scaled, *troubles) as here:
         rules = here.rules("pace: {operating_limit: 30}\n" + EVERYTHING)
         metrics = ("--metrics-file", "apply.prom")
         logs = ("--log-file", "night.log", "--log-format", "json", "-v")
+        planned = here.call("plan", rules, *logs, "--metrics-file", "plan.prom")
+        applied = here.call("apply", "last", "--confirm", here.portal, "--max-duration", "3s", *logs, *metrics)
         told = [
-            here.call("plan", rules, *logs, "--metrics-file", "plan.prom"),
-            here.call("apply", "last", "--confirm", here.portal, "--max-duration", "9s", *logs, *metrics),
+            planned,
+            applied,
             here.call("check", *logs),
-            *(here.call("report", "last", "--format", form, "-o", f"r.{form}") for form in ("csv", "jsonl", "html")),
+            *(here.call("report", "last", "--format", form, "-o", f"r.{form}") for form in ("csv", "html")),
         ]
         running = here.start("plan", rules)
         arguments = Path(f"/proc/{running.pid}/cmdline").read_bytes()
         running.communicate()
+    assert planned.returncode == 0, planned.stderr
+    assert applied.returncode in ends, applied.stderr
     assert all("Traceback" not in done.stderr for done in told)
     assert all(secret not in done.stdout + done.stderr for done in told)
     assert secret.encode() not in arguments
@@ -72,7 +96,9 @@ def test_tokens_and_client_secret_are_in_no_output_and_no_file_but_their_own(tmp
         logs = ("--log-file", "night.log", "--log-format", "json", "-v")
         told = [
             here.call("plan", here.rules(EVERYTHING), *logs),
-            here.call("apply", "last", "--confirm", here.portal, "--max-duration", "4s", *logs, "--metrics-file", "a.prom"),
+            here.call(
+                "apply", "last", "--confirm", here.portal, "--max-duration", "4s", *logs, "--metrics-file", "a.prom"
+            ),
             here.call("check", *logs),
             here.call("report", "last", "--format", "jsonl", "-o", "r.jsonl"),
         ]

@@ -207,8 +207,9 @@ class _Victim:
         process = self._start(words, None)
         await asyncio.sleep(self.chance.choice([0.4, 1.5]) * self.chance.random())
         if process.is_alive() and process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
-            self.told.killed += 1
+            with suppress(ProcessLookupError):  # it has just come to its own end
+                os.kill(process.pid, signal.SIGKILL)
+                self.told.killed += 1
         await self._end_of(process)
 
     async def shifted(self, words: Sequence[str], seconds: float, *, allowed: set[int]) -> None:

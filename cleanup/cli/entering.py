@@ -76,7 +76,7 @@ def login(
     setting = commands.Setting(
         state=state_directory(state_dir),
         authorization=application,
-        entrance=f"application by the file {file}",
+        source=f"the file {file}",
         console=open_console(sys.stderr),
     )
     tell_of_access(setting, Output.TEXT)

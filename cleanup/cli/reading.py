@@ -33,22 +33,24 @@ def check(
     *,
     portal: PortalOptions,
 ) -> None:
-    """Probe the portal: webhook, rights, methods, limits, clock, how many instances. Changes nothing."""
+    """Examine the portal: the way there, rights, methods, limits, clocks, instances. Changes nothing."""
     tell_of_access(setting_of(portal), output)
 
 
 def tell_of_access(setting: "Setting", output: Output) -> None:
-    """What a probe found. Raises AccessError where the access does not do."""
+    """What was found. Raises AccessError or another one where the access does not do."""
     from cleanup import commands
-    from cleanup.reports import probe
+    from cleanup.reports import checkup
+    from cleanup.reports.checkup import shown
 
-    connection = run_async(commands.check, setting)
-    findings = probe.findings(connection.probe, setting.authorization.portal, setting.entrance)
+    found = run_async(commands.check, setting)
+    findings = checkup.judged(found)
     if output is Output.JSON:
-        print_json(probe.as_json(findings, connection.probe, setting.authorization.portal))
+        print_json(shown.as_json(findings, found))
     else:
-        probe.show(findings, open_console())
-    commands.require_rights(connection.probe, setting.authorization.portal)
+        shown.show(findings, open_console())
+    if failure := checkup.failure_of(findings, found):
+        raise failure
 
 
 @app.command()

@@ -67,7 +67,7 @@ def setting_of(options: PortalOptions) -> "Setting":
     return Setting(
         state=state_directory(options.state_dir),
         authorization=found.authorization,
-        entrance=str(found.entrance),
+        source=str(found.entrance.source),
         console=open_console(sys.stderr),
     )
 

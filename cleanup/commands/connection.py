@@ -31,8 +31,8 @@ class Setting:
 
     state: StateDirectory
     authorization: Authorization
-    #: Way in and place of the secret, for a person.
-    entrance: str = ""
+    #: The place that the secret came from, for a person.
+    source: str = ""
     console: Console
 
     def tell(self, message: str) -> None:

@@ -10,18 +10,18 @@ from cleanup.errors import UsageError
 from cleanup.portal import auth
 from cleanup.portal.application import Application
 from cleanup.portal.auth import Webhook
-from cleanup.portal.authorization import Authorization, Way
+from cleanup.portal.authorization import Authorization, WayIn
 from cleanup.portal.given import Given
 from cleanup.redaction import Redactor
 from cleanup.sources import Kind, Source
 
 #: By variable: the way in, and the kind of place that its value names; None: the value says it, as env:NAME. The first
 #: that is set counts.
-_VARIABLES: tuple[tuple[str, Way, Kind | None], ...] = (
-    ("B24_OAUTH_FILE", Way.APPLICATION, Kind.FILE),
-    ("B24_WEBHOOK_FROM", Way.WEBHOOK, None),
-    ("B24_WEBHOOK_FILE", Way.WEBHOOK, Kind.FILE),
-    ("B24_WEBHOOK_URL", Way.WEBHOOK, Kind.ENV),
+_VARIABLES: tuple[tuple[str, WayIn, Kind | None], ...] = (
+    ("B24_OAUTH_FILE", WayIn.APPLICATION, Kind.FILE),
+    ("B24_WEBHOOK_FROM", WayIn.WEBHOOK, None),
+    ("B24_WEBHOOK_FILE", WayIn.WEBHOOK, Kind.FILE),
+    ("B24_WEBHOOK_URL", WayIn.WEBHOOK, Kind.ENV),
 )
 
 
@@ -29,7 +29,7 @@ _VARIABLES: tuple[tuple[str, Way, Kind | None], ...] = (
 class Entrance:
     """A way in and where its secret is."""
 
-    way: Way
+    way: WayIn
     source: Source
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ def is_given(given: Given) -> bool:
 
 def opened(entrance: Entrance, redactor: Redactor) -> Authorization:
     """Raises UsageError."""
-    if entrance.way is Way.APPLICATION:
+    if entrance.way is WayIn.APPLICATION:
         return Application.opened(Path(entrance.source.name), redactor)
     webhook: Webhook = auth.parse(sources.read(entrance.source, "webhook"))
     redactor.hide(*webhook.secrets)
@@ -80,11 +80,11 @@ def opened(entrance: Entrance, redactor: Redactor) -> Authorization:
 def _named(given: Given) -> dict[str, Entrance]:
     found: dict[str, Entrance] = {}
     if given.oauth_file is not None:
-        found["--oauth-file"] = Entrance(Way.APPLICATION, Source(Kind.FILE, str(given.oauth_file)))
+        found["--oauth-file"] = Entrance(WayIn.APPLICATION, Source(Kind.FILE, str(given.oauth_file)))
     if given.webhook_from is not None:
-        found["--webhook-from"] = Entrance(Way.WEBHOOK, sources.parse(given.webhook_from))
+        found["--webhook-from"] = Entrance(WayIn.WEBHOOK, sources.parse(given.webhook_from))
     if given.webhook_file is not None:
-        found["--webhook-file"] = Entrance(Way.WEBHOOK, Source(Kind.FILE, str(given.webhook_file)))
+        found["--webhook-file"] = Entrance(WayIn.WEBHOOK, Source(Kind.FILE, str(given.webhook_file)))
     return found
 
 

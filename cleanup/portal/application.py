@@ -16,7 +16,7 @@ import anyio
 import structlog
 
 from cleanup.errors import UsageError
-from cleanup.portal.authorization import Way, is_loopback
+from cleanup.portal.authorization import WayIn, is_loopback
 from cleanup.portal.credentials import Credentials, CredentialsError
 from cleanup.portal.credentials_file import CredentialsFile, HeldTooLongError
 from cleanup.portal.errors import AccessRefused, OtherPortal, PortalError, Unreachable
@@ -62,8 +62,12 @@ class Application:
         return f"the application {self._credentials.client_id} on {self.portal}"
 
     @property
-    def way(self) -> Way:
-        return Way.APPLICATION
+    def way(self) -> WayIn:
+        return WayIn.APPLICATION
+
+    @property
+    def kind(self) -> str:
+        return f"application {self._credentials.client_id}"
 
     @property
     def portal(self) -> str:
@@ -117,10 +121,10 @@ class Application:
                     with anyio.CancelScope(shield=True):
                         await self._ask_and_store(session)
         except UsageError as error:
-            raise AccessRefused(f"The access to {self.portal} was not renewed. {error}") from error
+            raise AccessRefused(f"The access to {self.portal} was not renewed.", str(error)) from error
         except HeldTooLongError:
             raise Unreachable(
-                f"Another process has held {self._file.path} for {_PATIENCE:g} s. Look whether it hangs."
+                f"Another process has held {self._file.path} for {_PATIENCE:g} s.", "Look whether it hangs."
             ) from None
 
     def _adopted(self, stored: Credentials) -> bool:
@@ -156,8 +160,8 @@ class Application:
             renewed = known.renewed(answer)
         except CredentialsError as error:
             raise OtherPortal(
-                f"The access to {self.portal} was not renewed: {self._redactor(str(error))}. Nothing more was sent. "
-                "Find out why, then log in again: b24-cleanup login"
+                f"The access to {self.portal} was not renewed: {self._redactor(str(error))}.",
+                "Nothing more was sent. Find out why, then log in again: b24-cleanup login",
             ) from None
         await anyio.to_thread.run_sync(self._file.store, renewed)
         self._use(renewed)
@@ -176,4 +180,4 @@ async def _outcome(renewal: _Renewal) -> None:
     """Waits for one that somebody else has begun; its failure is theirs, too."""
     await renewal.over.wait()
     if renewal.error is not None:
-        raise type(renewal.error)(str(renewal.error))
+        raise type(renewal.error)(renewal.error.told, renewal.error.advice)

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import aiohttp
 
 from cleanup.errors import UsageError
-from cleanup.portal.authorization import Way, identity, is_loopback
+from cleanup.portal.authorization import WayIn, identity, is_loopback
 
 _SHAPE = re.compile(r"/rest/(?P<user>\d+)/(?P<secret>[^/\s]+)/?")
 #: How a webhook's address looks, for a person.
@@ -27,8 +27,12 @@ class Webhook:
     secret: str = field(repr=False)
 
     @property
-    def way(self) -> Way:
-        return Way.WEBHOOK
+    def way(self) -> WayIn:
+        return WayIn.WEBHOOK
+
+    @property
+    def kind(self) -> str:
+        return f"incoming webhook of user {self.user}"
 
     @property
     def version(self) -> int:

@@ -11,7 +11,7 @@ import aiohttp
 _PORTS = {"http": 80, "https": 443}
 
 
-class Way(StrEnum):
+class WayIn(StrEnum):
     """The two ways in. The word is the one that messages use."""
 
     WEBHOOK = "webhook"
@@ -22,7 +22,11 @@ class Authorization(Protocol):
     """Its texts, repr and str too, never show a secret."""
 
     @property
-    def way(self) -> Way: ...
+    def way(self) -> WayIn: ...
+
+    @property
+    def kind(self) -> str:
+        """How we come in, for a person: “incoming webhook of user 1”."""
 
     @property
     def portal(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cleanup.portal.authorization import Way
+from cleanup.portal.authorization import WayIn
 from cleanup.portal.errors import (
     AccessRefused,
     AnswerLost,
@@ -47,9 +47,9 @@ _ADVICE_WEBHOOK = {
     "METHOD_CONFIRM_WAITING": "An administrator of the portal must first confirm this method for the webhook.",
     "PORTAL_DELETED": "The portal no longer exists.",
 }
-_ADVICE: Mapping[Way, Mapping[str, str]] = {
-    Way.WEBHOOK: _ADVICE_WEBHOOK,
-    Way.APPLICATION: _ADVICE_WEBHOOK
+_ADVICE: Mapping[WayIn, Mapping[str, str]] = {
+    WayIn.WEBHOOK: _ADVICE_WEBHOOK,
+    WayIn.APPLICATION: _ADVICE_WEBHOOK
     | {
         "INVALID_CREDENTIALS": _LOGIN,
         "NO_AUTH_FOUND": _LOGIN,
@@ -69,30 +69,30 @@ _ADVICE: Mapping[Way, Mapping[str, str]] = {
     },
 }
 #: For an ACCESS_DENIED that says nothing of a licence, and for a 401 or 403 that says nothing at all.
-_DENIED = {Way.WEBHOOK: _ADMIN, Way.APPLICATION: _ADMIN_LOGIN}
-_LET_IN = {Way.WEBHOOK: _WEBHOOK, Way.APPLICATION: _LOGIN}
+_DENIED = {WayIn.WEBHOOK: _ADMIN, WayIn.APPLICATION: _ADMIN_LOGIN}
+_LET_IN = {WayIn.WEBHOOK: _WEBHOOK, WayIn.APPLICATION: _LOGIN}
 #: Codes that say that something broke, not that nothing was done (PORTAL.md 4).
 _UNCLEAR = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"})
 _LICENCE_TEXTS = ("subscription", "commercial plan")
 
 
-def of_call(error: CallError, *, portal: str, asked: str, way: Way) -> PortalError | None:
+def of_call(error: CallError, *, portal: str, asked: str, way: WayIn) -> PortalError | None:
     """The error that holds for the whole access, not for one instance; None for the latter."""
     code = error.code.upper()
     told = f"{portal} answered {asked} with {error}"
     if code == "QUERY_LIMIT_EXCEEDED":
-        return RateLimited(f"{told}. Too many requests come from this address; the next run goes on.")
+        return RateLimited(f"{told}.", "Too many requests come from this address; the next run goes on.")
     if code == "OPERATION_TIME_LIMIT":
-        return OperationLimited(f"{told}. The method's operating time is used up for now.")
+        return OperationLimited(f"{told}.", "The method's operating time is used up for now.")
     if code == "OVERLOAD_LIMIT":
-        return Overloaded(f"{told}. The portal has blocked its REST; ask its support, then go on.")
+        return Overloaded(f"{told}.", "The portal has blocked its REST; ask its support, then go on.")
     advice = _LICENCE if code == "ACCESS_DENIED" and _is_licence(error.text) else _ADVICE[way].get(code)
     if code == "ACCESS_DENIED" and advice is None:
         advice = _DENIED[way]
-    return None if advice is None else AccessRefused(f"{told}. {advice}")
+    return None if advice is None else AccessRefused(f"{told}.", advice)
 
 
-def of_reply(status: int, error: CallError | None, *, portal: str, asked: str, way: Way) -> PortalError | None:
+def of_reply(status: int, error: CallError | None, *, portal: str, asked: str, way: WayIn) -> PortalError | None:
     """The error of a whole HTTP answer; None when it is a success. `error` is None where there was none in it."""
     if error is not None:
         told = f"{portal} answered {asked} with {error} (HTTP {status})"
@@ -104,21 +104,21 @@ def of_reply(status: int, error: CallError | None, *, portal: str, asked: str, w
     if status == 429:
         return OperationLimited(f"{portal} answered {asked} with HTTP 429.")
     if status in {401, 403}:
-        return AccessRefused(f"{portal} answered {asked} with HTTP {status}. {_LET_IN[way]}")
+        return AccessRefused(f"{portal} answered {asked} with HTTP {status}.", _LET_IN[way])
     if status == 404:
-        return AccessRefused(f"{portal} answered {asked} with HTTP 404. Check host and path of the {way}.")
+        return AccessRefused(f"{portal} answered {asked} with HTTP 404.", f"Check host and path of the {way}.")
     if status >= 400:
         return AnswerLost(f"{portal} answered {asked} with HTTP {status} and no readable text.")
     return None
 
 
-def _by_status(status: int, error: CallError, told: str, way: Way) -> PortalError:
+def _by_status(status: int, error: CallError, told: str, way: WayIn) -> PortalError:
     if status == 500:
         return Crashed(f"{told}.")
     if status > 500 or status == 408 or error.code.upper() in _UNCLEAR:
         return AnswerLost(f"{told}.")
     if status in {401, 403}:
-        return AccessRefused(f"{told}. {_LET_IN[way]}")
+        return AccessRefused(f"{told}.", _LET_IN[way])
     return Rejected(f"{told}.", code=error.code, text=error.text)
 
 

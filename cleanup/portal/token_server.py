@@ -91,7 +91,7 @@ class TokenServer:
                         break
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             kind = type(error).__name__  # the foreign text may hold the address
-            raise Unreachable(f"The token server {self._host} gave no answer ({kind}). {_AGAIN}") from None
+            raise Unreachable(f"The token server {self._host} gave no answer ({kind}).", _AGAIN) from None
         return self._accepted(status, _parsed(body), code="code" in grant)
 
     def _accepted(self, status: int, document: Json, *, code: bool) -> Mapping[str, Json]:
@@ -101,16 +101,16 @@ class TokenServer:
             raise self._refusal(status, error, code=code)
         if status == 200 and isinstance(document, dict) and document.get("access_token"):
             return document
-        raise Unreachable(f"The token server {self._host} answered without tokens (HTTP {status}). {_AGAIN}")
+        raise Unreachable(f"The token server {self._host} answered without tokens (HTTP {status}).", _AGAIN)
 
     def _refusal(self, status: int, error: CallError, *, code: bool) -> PortalError:
         name = error.code.upper()
         shown = CallError(*(in_brief(self.redactor(text)) for text in (error.code, error.text)))
         told = f"The token server {self._host} answered with {shown} (HTTP {status})"
         if name in _PASSING or status >= 500 or status == 429:
-            return Unreachable(f"{told}. {_AGAIN}")
+            return Unreachable(f"{told}.", _AGAIN)
         advice = _CODE if code and name == "INVALID_GRANT" else _ADVICE.get(name, "Log in again: b24-cleanup login")
-        return AccessRefused(f"{told}. {advice}")
+        return AccessRefused(f"{told}.", advice)
 
 
 _AGAIN = "Nothing was lost; the same command goes on later."

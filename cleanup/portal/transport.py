@@ -12,8 +12,8 @@ import aiohttp
 import structlog
 
 from cleanup.errors import UsageError
-from cleanup.portal.authorization import Authorization, Way, is_loopback
-from cleanup.portal.errors import AnswerLost, Unreachable
+from cleanup.portal.authorization import Authorization, WayIn, is_loopback
+from cleanup.portal.errors import AnswerLost, Misdirected, Unreachable, Untrusted
 from cleanup.portal.wire import Json
 
 #: The portal cuts a request at 60 s (PORTAL.md 4); a little more lets its own 504 reach us.
@@ -53,6 +53,13 @@ class Transport:
     def portal(self) -> str:
         return self.authorization.portal
 
+    @property
+    def moved_to(self) -> str | None:
+        """The host that a renamed portal answers from; None: it answers from its own."""
+        base = self.authorization.base
+        there = urlsplit(self._moved.get(base, base)).netloc
+        return None if there == urlsplit(base).netloc else there
+
     def redact(self, text: str) -> str:
         """A text of the portal's, which may repeat the address that was asked, without the secret."""
         return self.authorization.redact(text)
@@ -67,7 +74,7 @@ class Transport:
                 return replace(reply, version=version)
             url = self._redirected(url, location, method)
             self._moved[base] = url.removesuffix(method)
-        raise Unreachable(f"{self.portal} redirects in a circle. Check the {self.authorization.way}'s address.")
+        raise Misdirected(f"{self.portal} redirects in a circle. Check the {self.authorization.way}'s address.")
 
     async def renew(self, refused: int) -> bool:
         """Whether there is a newer authorization than the refused one. Raises PortalError."""
@@ -99,20 +106,20 @@ class Transport:
             parts = urlsplit(target)
             host = parts.hostname or ""
         except ValueError:
-            raise Unreachable(f"{self.portal} redirects to something that is no address.") from None
+            raise Misdirected(f"{self.portal} redirects to something that is no address.") from None
         ours = urlsplit(self.authorization.base)
         rehearsal = ours.scheme == "http" and parts.scheme == "http" and is_loopback(host)
         if parts.scheme != "https" and not rehearsal:
-            raise Unreachable(f"{self.portal} redirects to a plain http address; the secret is not sent there.")
+            raise Misdirected(f"{self.portal} redirects to a plain http address; the secret is not sent there.")
         if self.authorization.is_loopback and not is_loopback(host):
-            raise Unreachable(f"{self.portal} redirects to {host}, away from this machine. It is not followed there.")
+            raise Misdirected(f"{self.portal} redirects to {host}, away from this machine. It is not followed there.")
         if not parts.path.endswith("/" + method):
-            raise Unreachable(
+            raise Misdirected(
                 f"{self.portal} redirects to a page of {host}, not to its REST. "
                 f"Check the {self.authorization.way}'s address."
             )
         if host != urlsplit(url).hostname:
-            advice = "change the webhook's address" if self.authorization.way is Way.WEBHOOK else "log in again"
+            advice = "change the webhook's address" if self.authorization.way is WayIn.WEBHOOK else "log in again"
             _log.error("portal.moved", portal=self.portal, to=host, advice=advice)
         return target
 
@@ -137,7 +144,7 @@ def _reply(status: int, body: bytes) -> Reply:
 def _ours(error: Exception, authorization: Authorization) -> Unreachable | AnswerLost:
     portal = authorization.portal
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return Unreachable(
+        return Untrusted(
             f"{portal}: its certificate is not trusted: {_reason(error.os_error, authorization)}. Nothing was sent. "
             "For a company's own authority name its file in SSL_CERT_FILE."
         )
