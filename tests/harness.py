@@ -87,6 +87,7 @@ class Bench:
         return Setting(
             state=StateDirectory(self.folder / "state"),
             authorization=auth.parse(self.sandbox.webhook),
+            source="B24_WEBHOOK_URL",
             console=Console(file=StringIO()),
         )
 
