@@ -150,6 +150,17 @@ async def test_tokens_that_are_called_expired_at_once_do_not_go_round_for_ever(t
     assert len(renewed) == 3
 
 
+async def test_a_later_connection_of_the_same_process_may_find_its_token_expired_too(bench: Open) -> None:
+    """As the apply of a long night behind its plan."""
+    async with bench(instances=20) as opened:
+        here = OAuthBench(opened.sandbox, opened.folder)
+        setting = here.setting
+        for _ in range(6):
+            here.sandbox.faults.token = False
+            assert (await commands.inventory(setting)).portal == here.portal
+        assert here.sandbox.tokens.renewals == 6
+
+
 async def test_a_full_disk_is_found_before_the_refresh_token_is_spent(bench: Open) -> None:
     async with bench(instances=20) as opened:
         here = OAuthBench(opened.sandbox, opened.folder)

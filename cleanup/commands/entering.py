@@ -14,6 +14,8 @@ from cleanup.portal.transport import open_session
 from cleanup.redaction import Redactor
 
 _PATIENCE = 60.0
+#: What is shorter is a slip of the hand; to hide it would only make the messages unreadable.
+_SHORTEST_CODE = 8
 
 
 def require_room(file: Path, login: Login) -> None:
@@ -34,7 +36,7 @@ async def wait_for_code(port: int, login: Login) -> str:
 
 async def enter(login: Login, code: str, file: Path, redactor: Redactor) -> Application:
     """Exchanges the code, which lives for 30 s, and stores the tokens. Raises AccessRefused, SafetyStop and others."""
-    redactor.hide(login.client_secret, code)
+    redactor.hide(login.client_secret, *([code] if len(code) >= _SHORTEST_CODE else []))
     target = CredentialsFile.named(file)
     try:
         async with target.held(_PATIENCE), open_session(loopback=login.is_loopback) as session:

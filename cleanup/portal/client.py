@@ -72,7 +72,7 @@ class Line:
         #: Requests that are on their way now.
         self.in_flight = 0
         #: The newest version of the authorization with which a request was let in.
-        self._accepted_version = 0
+        self._accepted_version = transport.authorization.version
         #: The last answer as a whole: what it says of `batch` as a method of its own.
         self.outer = CallAnswer()
         #: Seconds from the last request that was answered to its answer.
