@@ -57,6 +57,8 @@ class Concurrency:
     _RELIED_ON = 1000
     #: Answers under one window after which it is sought where it rests on few kills: it costs a few rounds.
     _WORTHWHILE = 48
+    #: Answers after which the start is over.
+    _TASTES = 40
     #: A ratio whose error is below this is taken as it is.
     _CERTAIN = 0.2
     #: Answers until a window that was too slow is tried once more: the first time, and at most.
@@ -93,7 +95,7 @@ class Concurrency:
     @property
     def starting(self) -> bool:
         """Nothing but growth so far: small batches show sooner how many may be in flight."""
-        return self._tasting and self._window < self._largest
+        return self._tasting and self._window < self._largest and self._seen < self._TASTES
 
     @property
     def _should_seek(self) -> bool:
@@ -192,9 +194,10 @@ class Concurrency:
         self._known = 1
         if self._seen >= self._retry_at:
             self._too_slow = inf
-        if self._tasting and self._window > 1 and self._round.each < self._BAND * self._unloaded.each:
+        if self._tasting and self._window > 1 and self._round.each < self._NO_QUEUE * self._unloaded.each:
             self._unloaded.add(self._round.seconds, self._round.kills, self._round.requests)
         used = self._busiest >= self._window - 1  # a window that was not filled proves nothing
+        self._tasting &= used
         following = int(min(wanted if used else self._window, self._too_slow - 1, self._largest))
         if following == self._window and used and self._should_seek:
             self._seek(self._round)
