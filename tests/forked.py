@@ -23,14 +23,10 @@ from cleanup.portal.client import Reader
 from cleanup.sandbox.__main__ import main as portal
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    ["tests.torture"]
-    + [
-        found.name
-        for found in pkgutil.walk_packages(cleanup.__path__, "cleanup.")
-        if not found.name.endswith("__main__")
-    ]
-)
+#: What is imported only once it is needed.
+_LATE = ("typer._adapters", "anyio._backends._asyncio", "anyio.to_thread", "apprise")
+_OURS = [found.name for found in pkgutil.walk_packages(cleanup.__path__, "cleanup.")]
+CONTEXT.set_forkserver_preload(["tests.torture", *_LATE, *(name for name in _OURS if "__main__" not in name)])
 _BORN = dict(os.environ)
 #: Read while a command runs, never while it is imported.
 _READ_LATE = ("B24_", "PYTEST_", "NO_COLOR", "COLUMNS")
@@ -54,11 +50,7 @@ def call(
     """The tool with these words, to its end. `at_once`: it repeats a question as often as ever, but without a wait."""
     with TemporaryFile("w+", encoding="utf-8") as out, TemporaryFile("w+", encoding="utf-8") as err:
         process = start(_tool, (words, at_once), environment, folder, out.fileno(), err.fileno())
-        import time
-
-        t0 = time.time()
         process.join(timeout)
-        print("CALL", round(time.time() - t0, 2), *words)
         if process.exitcode is None:
             process.kill()
             process.join()
