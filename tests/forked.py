@@ -1,7 +1,7 @@
 """Processes of their own that start in a hundredth of the time: forked from a server that has imported all of ours.
 
-What a fork cannot have, an environment that counts while modules are imported, `forks` says no to; an interpreter of its
-own is for that. With B24_TEST_FRESH=1 it says no to everything.
+What a fork cannot have, an environment that counts while modules are imported, `forks` says no to; an interpreter of
+its own is for that. With B24_TEST_FRESH=1 it says no to everything.
 """
 
 import multiprocessing

@@ -195,7 +195,7 @@ def shop(folder: Path, *words: str) -> Iterator[Shop]:
     reading, writing = os.pipe()
     process = forked.start(forked.sandbox, ("--port", "0", *words), os.environ, Path.cwd(), writing, 2)
     os.close(writing)
-    with open(reading, encoding="utf-8") as told:
+    with os.fdopen(reading, encoding="utf-8") as told:
         try:
             yield Shop(told.readline().strip(), folder)
         finally:
