@@ -15,12 +15,10 @@ from subprocess import CompletedProcess, TimeoutExpired
 from tempfile import TemporaryFile
 from typing import Any
 
-import stamina
-
 import cleanup
 from cleanup.cli import main
-from cleanup.portal.client import Reader
 from cleanup.sandbox.__main__ import main as portal
+from tests.at_once import without_waits
 
 CONTEXT = multiprocessing.get_context("forkserver")
 #: What is imported only once it is needed.
@@ -103,7 +101,7 @@ def _as_started(
 def _tool(words: tuple[str, ...], at_once: bool) -> None:
     sys.argv = ["b24-cleanup", *words]
     if at_once:
-        stamina.set_testing(True, attempts=Reader.patience[0])
+        without_waits()
     main()
 
 
