@@ -113,7 +113,7 @@ def test_near_the_limit_it_waits_for_the_reset_and_then_sends_one_small_batch() 
     send(full, 10, Reading(431, growth=4, grown_over=10, reset_in=100), at=20, seconds=10)
     assert full.fit({KILL: 50}, 31) * 50 < 1
     assert full.wait({KILL: 50}, 31) == pytest.approx(99)
-    assert full.fit({KILL: 50}, 131) * 50 == SMALL_BATCH
+    assert full.fit({KILL: 50}, 131) * 50 == 5
     full.charge({KILL: SMALL_BATCH}, 131)
     assert full.fit({KILL: 50}, 132) == 0, "only one goes until the counter was read again"
 

@@ -225,7 +225,7 @@ class Apply:
         """
         pacer = self._ender.pacer
         size = pacer.size.now
-        spare = math.inf if pacer.bucket is None else pacer.bucket.left - self._to_send / size
+        spare = math.inf if pacer.bucket is None else pacer.bucket.left - self._ender.let_through(self._to_send) / size
         if pacer.concurrency.starting and spare >= _TASTES:
             return pacer.size.taste
         if spare < 2 * pacer.concurrency.now or self._checking or self._desk.more():

@@ -55,6 +55,10 @@ class Concurrency:
     _ENOUGH, _FAIR, _FEWEST = 100.0, 20.0, 2.0
     #: Answers until what is unloaded is sought anew: it may have become another little by little.
     _RELIED_ON = 1000
+    #: Answers under one window after which it is sought where it rests on few kills: it costs a few rounds.
+    _WORTHWHILE = 48
+    #: Answers after which the start is over.
+    _TASTES = 40
     #: A ratio whose error is below this is taken as it is.
     _CERTAIN = 0.2
     #: Answers until a window that was too slow is tried once more: the first time, and at most.
@@ -76,6 +80,8 @@ class Concurrency:
         self._before: tuple[int, float] | None = None
         #: The unloaded seconds were sought, and are relied on until so many answers have come.
         self._sure_until = 0
+        #: The answer behind which the window changed last.
+        self._stepped_at = 0
         #: A window that is known to be too slow, and the answer from which on it may be tried again.
         self._too_slow, self._retry_at, self._retry = inf, 0, self._RETRY
 
@@ -89,11 +95,13 @@ class Concurrency:
     @property
     def starting(self) -> bool:
         """Nothing but growth so far: small batches show sooner how many may be in flight."""
-        return self._tasting and self._window < self._largest
+        return self._tasting and self._window < self._largest and self._seen < self._TASTES
 
     @property
-    def _is_sure(self) -> bool:
-        return self._seen < self._sure_until
+    def _should_seek(self) -> bool:
+        """Whether what is unloaded is no longer relied on, and this window has lasted long enough to find out."""
+        rested = self._seen - self._stepped_at
+        return self._window > 1 and self._seen >= self._sure_until and rested >= self._WORTHWHILE
 
     @property
     def _multiplies(self) -> bool:
@@ -140,13 +148,11 @@ class Concurrency:
             self._grow(max(self._window + 1, int(self._window * self._slowdown), self._known))
         elif seen.kills < self._FAIR:
             return  # too few kills yet: the round goes on
-        elif self._window > 1 and not self._is_sure and self._unloaded.kills < self._FAIR:
-            self._seek(seen)
         elif seen.kills < self._ENOUGH:
             return
         elif surely < self._BAND:
             self._grow(self._window + 1)
-        elif self._window > 1 and not self._is_sure:
+        elif self._should_seek:
             self._seek(seen)
         else:
             self._stay()
@@ -188,11 +194,12 @@ class Concurrency:
         self._known = 1
         if self._seen >= self._retry_at:
             self._too_slow = inf
-        if self._tasting and self._window > 1 and self._round.each < self._BAND * self._unloaded.each:
+        if self._tasting and self._window > 1 and self._round.each < self._NO_QUEUE * self._unloaded.each:
             self._unloaded.add(self._round.seconds, self._round.kills, self._round.requests)
         used = self._busiest >= self._window - 1  # a window that was not filled proves nothing
+        self._tasting &= used
         following = int(min(wanted if used else self._window, self._too_slow - 1, self._largest))
-        if following == self._window > 1 and used and not self._is_sure and self._round.kills >= self._FAIR:
+        if following == self._window and used and self._should_seek:
             self._seek(self._round)
         else:
             self._step(following)
@@ -202,5 +209,6 @@ class Concurrency:
         self._step(self._window)
 
     def _step(self, window: int) -> None:
-        self._window = max(1, window)
+        if window != self._window:
+            self._window, self._stepped_at = max(1, window), self._seen
         self._round, self._answers, self._busiest = Mean(), 0, 0

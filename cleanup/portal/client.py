@@ -562,6 +562,10 @@ class Ender:
         seconds = self.pacer.size.predicted(max(kills, terminates))
         return {METHOD_OF[Action.KILL]: kills, METHOD_OF[Action.TERMINATE]: terminates, BATCH: seconds}
 
+    def let_through(self, wanted: int) -> float:
+        """How many of `wanted` endings the operating budget has room for now."""
+        return wanted * self.pacer.budget.fit(self._units(wanted, wanted), time.monotonic()) if wanted else 0.0
+
     def load(self) -> Load:
         """What a request that goes now adds to."""
         return Load(self.pacer.concurrency.now, self._line.in_flight + 1)
