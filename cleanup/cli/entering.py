@@ -16,7 +16,8 @@ from cleanup.errors import UsageError
 if TYPE_CHECKING:
     from cleanup.portal.code_flow import Login
 
-_SECRET = "B24_CLIENT_SECRET"  # noqa: S105 - the variable's name
+#: The variable that may hold it.
+_VARIABLE = "B24_CLIENT_SECRET"
 
 
 @app.command()
@@ -33,7 +34,7 @@ def login(
         typer.Option(
             "--client-secret-from",
             metavar="SOURCE",
-            help=f"env:NAME, file:PATH, credential:NAME, keyring:NAME [env: the secret in {_SECRET}; else asked for].",
+            help=f"env:NAME, file:PATH, credential:NAME, keyring:NAME [env: the secret in {_VARIABLE}; else asked for].",
             show_default=False,
         ),
     ] = None,
@@ -102,9 +103,9 @@ def _secret(source: str | None) -> str:
 
     if source is not None:
         return sources.read(sources.parse(source), "client secret")
-    if os.environ.get(_SECRET):
-        return sources.read(Source(Kind.ENV, _SECRET), "client secret")
-    return _asked_for("client_secret", f"--client-secret-from SOURCE, or the variable {_SECRET}", hidden=True)
+    if os.environ.get(_VARIABLE):
+        return sources.read(Source(Kind.ENV, _VARIABLE), "client secret")
+    return _asked_for("client_secret", f"--client-secret-from SOURCE, or the variable {_VARIABLE}", hidden=True)
 
 
 def _file(option: Path | None) -> Path:

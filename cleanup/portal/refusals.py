@@ -26,6 +26,7 @@ _OWNER = "The owner of the webhook may no longer log in. Let a working administr
 #: The same for an application; what is not here is told as for a webhook.
 _LOGIN = "The application's access does not hold any more. Log in again: b24-cleanup login"
 _INSTALL = "The access was revoked, or the application was removed. Let an administrator install it, then log in again."
+_AT_ONCE = "New tokens are called expired at once: has somebody else logged in with this application?"
 _USER = "The user who logged in may not use the portal or the application (any more). Let an administrator log in."
 _ADMIN_LOGIN = "The user who logged in must be an administrator of the portal. Let an administrator log in."
 _APPLICATION_SCOPE = "The application lacks a scope: add “Business processes” (bizproc) to its card, then log in again."
@@ -55,7 +56,7 @@ _ADVICE: Mapping[WayIn, Mapping[str, str]] = {
         "NO_AUTH_FOUND": _LOGIN,
         "WRONG_AUTH_TYPE": _LOGIN,
         "INVALID_REQUEST": _LOGIN,
-        "EXPIRED_TOKEN": "New tokens are called expired at once: has somebody else logged in with this application?",
+        "EXPIRED_TOKEN": _AT_ONCE,
         "INVALID_TOKEN": _INSTALL,
         "APPLICATION_NOT_FOUND": _INSTALL,
         "NOT_INSTALLED": _INSTALL,
