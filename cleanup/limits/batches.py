@@ -4,7 +4,7 @@
 SMALL_BATCH = 10
 #: Seconds that a taste takes: a batch that is sent to see how the portal bears one request more. And its least size,
 #: and that of the first one.
-_TASTE, _LEAST_TASTE, _FIRST_TASTE = 0.05, 2, 5
+_TASTE, _LEAST_TASTE, _FIRST_TASTE = 0.025, 2, 4
 
 
 class BatchSize:
