@@ -34,7 +34,7 @@ def login(
         typer.Option(
             "--client-secret-from",
             metavar="SOURCE",
-            help=f"env:NAME, file:PATH, credential:NAME, keyring:NAME [env: the secret in {_VARIABLE}; else asked for].",
+            help=f"env:NAME, file:PATH, credential:NAME, keyring:NAME [env: secret in {_VARIABLE}; else asked for].",
             show_default=False,
         ),
     ] = None,
