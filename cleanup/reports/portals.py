@@ -48,6 +48,7 @@ def show(ends: Sequence[PortalEnd], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("portal")
+    table.add_column("run", no_wrap=True)
     for name in ("exit", *_COUNTED):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("how it went")
@@ -55,7 +56,8 @@ def show(ends: Sequence[PortalEnd], console: Console) -> None:
         totals = end.ended.document["totals"] if end.ended.document else {}
         counts = (f"{totals[name]:,}" if totals else "" for name in _COUNTED)
         says = Text(meaning_of(end.ended.exit_code).says)
-        table.add_row(end.name, end.ended.portal, str(end.ended.exit_code), *counts, says)
+        run = end.ended.document["run"] if end.ended.document else ""
+        table.add_row(end.name, end.ended.portal, run, str(end.ended.exit_code), *counts, says)
     console.print(table)
 
 
