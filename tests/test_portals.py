@@ -164,6 +164,26 @@ def test_the_first_signal_stops_all_of_them_and_the_next_night_finishes(tmp_path
         assert all(each.ledger()["kills_repeated"] == 0 for each in here)
 
 
+def test_the_second_signal_stops_all_at_once_and_each_still_tells_what_it_recorded(tmp_path: Path) -> None:
+    slow = ("--instances", "100", "--licence", "ru_selfhosted", "--bucket", "0", "--kill-seconds", "0.1")
+    with shop(tmp_path, *slow) as one, shop(tmp_path, *slow) as two:
+        write(tmp_path, {"one": one.webhook, "two": two.webhook})
+        process = one.start("run", "--portals", "portals.yaml", "-o", "json")
+        until = time.monotonic() + 30
+        while not (one.ledger()["kills_effective"] and two.ledger()["kills_effective"]) and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        asked = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=30)
+        assert time.monotonic() - asked < 2
+        assert process.returncode == 130, told
+        documents = [part["document"] for part in json.loads(out)["portals"]]
+        assert all(sums_hold(document) and document["totals"]["pending"] for document in documents)
+        assert "Resume with: b24-cleanup apply" in told
+
+
 async def test_no_portal_blocks_the_others(tmp_path: Path) -> None:
     """Twelve portals, one of them held by another run: the longest gap of a heartbeat beside them stays short."""
     gaps = [0.0]

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from cleanup.errors import worst
 from cleanup.reports.document import Document
-from cleanup.reports.ended import Ended, meaning_of
+from cleanup.reports.ended import Ended
 from cleanup.words import clean
-
-_COUNTED = ("selected", "killed", "terminated", "pending", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +41,23 @@ def document_of(ends: Sequence[PortalEnd]) -> Document:
 
 
 def show(ends: Sequence[PortalEnd], console: Console) -> None:
-    """A line for each portal; what the messages say stands below, whole."""
+    """A line for each portal, in the words of `runs`; the messages are for stderr."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("portal")
-    table.add_column("run", no_wrap=True)
-    for name in ("exit", *_COUNTED):
+    for name in ("name", "portal", "run"):
+        table.add_column(name, no_wrap=name != "portal", overflow="fold")
+    for name in ("exit", "selected", "ended", "gone", "left", "failed"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("how it went")
     for end in ends:
-        totals = end.ended.document["totals"] if end.ended.document else {}
-        counts = (f"{totals[name]:,}" if totals else "" for name in _COUNTED)
-        says = Text(meaning_of(end.ended.exit_code).says)
-        run = end.ended.document["run"] if end.ended.document else ""
-        table.add_row(end.name, end.ended.portal, run, str(end.ended.exit_code), *counts, says)
+        document = end.ended.document
+        run, counts = ("", [""] * 5) if document is None else (document["run"], _counts(document["totals"]))
+        table.add_row(end.name, end.ended.portal, run, str(end.ended.exit_code), *counts)
     console.print(table)
+
+
+def _counts(totals: Document) -> list[str]:
+    ended, gone = totals["killed"] + totals["terminated"], totals["already_gone"] + totals["changed"]
+    counts = (totals["selected"], ended, gone, totals["pending"], totals["failed"])
+    return [f"{count:,}" for count in counts]
 
 
 def messages(ends: Sequence[PortalEnd]) -> list[str]:
