@@ -183,10 +183,8 @@ class Apply:
         """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
         pacer = self._ender.pacer
         each = pacer.size.seconds_each
-        if pacer.bucket is None:
-            return 10 * BATCH_LIMIT if each is not None else BATCH_LIMIT
-        if each is None:
-            return 10 * BATCH_LIMIT
+        if each is None or pacer.bucket is None:
+            return 10 * BATCH_LIMIT  # the first look-up must hold enough to tell another portal by (guards.py)
         return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
 
     async def _send(self) -> None:
