@@ -1,6 +1,8 @@
 """The sandbox as a server on loopback: `async with Sandbox(Settings(...)) as sandbox`."""
 
 import json
+import ssl
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +38,7 @@ class Sandbox:
         self.settings = settings or Settings()
         self._portal = Portal(self.settings, METHODS)
         self.tokens = Tokens(self.settings, self._portal.faults)
+        self._tls = _context(*self.settings.tls) if self.settings.tls else None
         self._runner: web.AppRunner | None = None
 
     def __repr__(self) -> str:
@@ -71,7 +74,8 @@ class Sandbox:
         """The portal's base address, with a slash at its end."""
         if self._runner is None:
             raise RuntimeError("the sandbox is not running; use it with `async with`")
-        return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{_HOST}:{self._runner.addresses[0][1]}/"
 
     @property
     def webhook(self) -> str:
@@ -80,7 +84,7 @@ class Sandbox:
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_PATIENCE)
         await self._runner.setup()
-        await web.TCPSite(self._runner, _HOST, self.settings.port).start()
+        await web.TCPSite(self._runner, _HOST, self.settings.port, ssl_context=self._tls).start()
         return self
 
     async def __aexit__(
@@ -137,6 +141,16 @@ class Sandbox:
             return web.json_response(self.tokens.renew(await read_parameters(request), now, portal=self.url))
         except RestError as error:
             return web.json_response(error.answer(), status=error.status)
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Raises ValueError for files that cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise ValueError(f"{certificate} and {key} are no certificate and its key: {error}") from error
+    return context
 
 
 async def _show_login(_request: web.Request) -> web.Response:

@@ -49,6 +49,8 @@ class Settings:
     now: datetime | None = None
     #: 0: any free port. The host is always 127.0.0.1.
     port: int = 0
+    #: PEM files of a certificate and its key: then the portal speaks https. None: http.
+    tls: tuple[Path, Path] | None = None
     #: The webhook's owner and secret.
     user: int = 1
     secret: str = "sandbox0demo0key"  # noqa: S105 - a demo text for a loopback server, not a secret

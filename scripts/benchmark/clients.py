@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from benchmark import environment
 from benchmark.scenarios import Scenario
-from benchmark.stage import Stage
+from benchmark.stage import CERTIFICATE, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,16 @@ class Told:
 
 
 class Client(Protocol):
-    name: str
-    #: It refuses plain http.
-    tls: bool
-    #: It is stopped after so many times the bound.
-    patience: float
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tls(self) -> bool:
+        """Whether it refuses plain http."""
+
+    @property
+    def patience(self) -> float:
+        """It is stopped after so many times the bound."""
 
     def prepare(self, stage: Stage) -> None:
         """Whatever comes before the first kill."""
@@ -70,6 +77,7 @@ class Engine:
         return Told(wall, exceptions=int(code != 0))
 
 
+ENGINE = Engine()
 _TOOL = [sys.executable, "-m", "cleanup"]
 
 
@@ -85,3 +93,43 @@ pace: {{{", ".join(pace)}}}
 rules:
   - {{id: all, match: everything, action: kill}}
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Another client, as a script in its own environment. It has the ids in hand, so all of its time is for ending."""
+
+    name: str
+    script: str
+    tls: bool = False
+    patience: float = 3.0
+
+    def prepare(self, stage: Stage) -> None:
+        bucket, budget = stage.scenario.bucket, stage.scenario.budget
+        task = {
+            "ids": stage.instances(),
+            "burst": bucket.size if bucket else None,
+            "per_second": bucket.per_second if bucket else None,
+            "batch": stage.scenario.safe_batch,
+            "operating_limit": budget.limit if budget else None,
+        }
+        (stage.folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
+
+    def command(self, _stage: Stage) -> list[str]:
+        return [str(environment.PYTHON), str(Path(__file__).with_name("peers") / self.script)]
+
+    def environment(self, stage: Stage) -> dict[str, str]:
+        trust = {"REQUESTS_CA_BUNDLE": str(CERTIFICATE)} if self.tls else {}
+        return dict(os.environ) | {"B24_WEBHOOK_URL": stage.webhook} | trust
+
+    def told(self, _stage: Stage, stdout: str, _code: int) -> Told:
+        return Told(**json.loads(stdout))
+
+
+def peers() -> list[Client]:
+    return [
+        Peer(name=f"fast_bitrix24 {environment.version('fast-bitrix24')}", script="with_fast_bitrix24.py"),
+        Peer(name=f"b24pysdk {environment.version('b24pysdk')}", script="with_b24pysdk.py", tls=True),
+        # Its time is known beforehand, a request for each kill, so it gets no longer than the bound itself.
+        Peer(name="one by one", script="with_a_loop.py", patience=1.0),
+    ]
