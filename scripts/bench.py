@@ -13,6 +13,7 @@ from statistics import median_low
 from benchmark import environment
 from benchmark.clients import ENGINE, Client, peers
 from benchmark.measure import Measure, measure
+from benchmark.page import write
 from benchmark.scenarios import SCENARIOS, Scenario
 from benchmark.table import HEAD, row, table
 
@@ -25,6 +26,8 @@ def main() -> int:
     others = [] if chosen.quick or chosen.alone else _peers()
     measures = _measured(scenarios, others, rounds=chosen.rounds, peer_rounds=chosen.peer_rounds)
     print(table(medians(measures)))
+    if chosen.write:
+        write(medians(measures), " ".join(["scripts/bench", *sys.argv[1:]]))
     missed = _missed(scenarios, measures, quick=chosen.quick)
     print("\n".join(missed), file=sys.stderr)
     return 1 if missed else 0
@@ -36,6 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="our engine, once, on shorter scenarios with loose targets"
     )
+    parser.add_argument("--write", action="store_true", help="write notes/bench.md and docs/bench.svg")
     parser.add_argument("--alone", action="store_true", help="our engine only")
     parser.add_argument("--rounds", type=int, metavar="N", help="of our engine; the median counts (default: 3)")
     parser.add_argument("--peer-rounds", type=int, metavar="N", default=1, help="of the others (default: 1)")
