@@ -21,9 +21,10 @@ from cleanup.config.settings import Pace, Requests
 from cleanup.guards import Limits
 from cleanup.model import Action
 from cleanup.rules import Protect, Rule, RuleBook, Take
+from cleanup.rules.asked import is_turned_round
 from cleanup.rules.examples import Example
 from cleanup.rules.implication import Reasoner
-from cleanup.rules.match import Everything
+from cleanup.rules.match import Everything, Match
 
 T = TypeVar("T")
 
@@ -153,7 +154,7 @@ class _File:
         match = found.require("match", "it says what is protected")
         return Protect(
             self._id(found),
-            Everything() if match is None else self._matches.read(match),
+            Everything() if match is None else self._match(match, ends=False),
             found.scalar("why", scalars.text, ""),
         )
 
@@ -165,12 +166,19 @@ class _File:
         found.require("action", "write keep, terminate or kill")
         return Rule(
             id=self._id(found),
-            match=Everything() if match is None else self._matches.read(match),
+            match=Everything() if match is None else self._match(match, ends=not _keeps(found)),
             action=found.scalar("action", _action, Action.KEEP),
             reason=found.scalar("reason", _reason, ""),
             take=self._take(found),
             line=found.node.line,
         )
+
+    def _match(self, node: Node, *, ends: bool) -> Match:
+        match = self._matches.read(node)
+        if is_turned_round(match, turned=not ends):
+            told = "“newest_of” means the older duplicates, which a rule ends; it has no place in “protect”, “keep” or “not”"
+            self._source.fault(node, told)
+        return match
 
     def _id(self, found: Section) -> str:
         node = found.require("id", "it names the rule in plans and reports")
@@ -185,7 +193,7 @@ class _File:
         found = section(self._source, rule.get("take"), vocabulary.TAKE, "“take”")
         if found is None:
             return None
-        if rule.scalar("action", _action, None) is Action.KEEP:
+        if _keeps(rule):
             self._source.fault(found.node, "“take” has no meaning in a keep rule")
         found.require("count", "a whole number from 1")
         order = found.scalar("order", partial(_one_of, ("oldest", "newest")), "oldest")
@@ -224,6 +232,10 @@ class _File:
             found.scalar("burst", partial(scalars.number, above=0, to=1e6), 50.0),
             found.scalar("per_second", partial(scalars.number, above=0, to=1e6), 2.0),
         )
+
+
+def _keeps(rule: Section) -> bool:
+    return rule.written("action") == Action.KEEP
 
 
 def _keys_of(node: Node | None) -> tuple[str, ...]:
