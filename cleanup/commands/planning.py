@@ -11,7 +11,17 @@ import anyio
 import structlog
 
 from cleanup import guards
-from cleanup.commands.connection import Result, Setting, clock, connected, only_a_rehearsal, same_portal, told_of, usage
+from cleanup.commands.connection import (
+    Result,
+    Setting,
+    clock,
+    connected,
+    only_a_rehearsal,
+    require_answers,
+    same_portal,
+    told_of,
+    usage,
+)
 from cleanup.commands.recorded import resolved, rules_of
 from cleanup.config import RulesFile
 from cleanup.errors import CleanupError, UsageError
@@ -87,6 +97,7 @@ class Listing:
         began = time.monotonic()
         unfinished = self._unfinished()
         async with connected(self._setting, self._rules.pace, stop) as connection:
+            require_answers(connection.probe, self._rules.book.asks(), self._setting.webhook.portal)
             with stop.interrupts():
                 templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
                 book = resolved(self._rules, templates)

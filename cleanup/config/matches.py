@@ -194,7 +194,11 @@ class MatchReader:
             return self._newest(value)
         if name == "document_exists":
             return DocumentExists(scalar(self._source, value, scalars.boolean, True))
-        if name == "started_by" and isinstance(value, Mapping) and any(key.text == "dismissed" for key, _ in value.pairs):
+        if (
+            name == "started_by"
+            and isinstance(value, Mapping)
+            and any(key.text == "dismissed" for key, _ in value.pairs)
+        ):
             found = Section(self._source, value, vocabulary.STARTER, "“started_by” with “dismissed”")
             return StarterDismissed(found.scalar("dismissed", scalars.boolean, True))
         return self._plain_field(name, value)

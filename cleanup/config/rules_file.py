@@ -176,8 +176,8 @@ class _File:
     def _match(self, node: Node, *, ends: bool) -> Match:
         match = self._matches.read(node)
         if is_turned_round(match, turned=not ends):
-            told = "“newest_of” means the older duplicates, which a rule ends; it has no place in “protect”, “keep” or “not”"
-            self._source.fault(node, told)
+            told = "“newest_of” means the older duplicates, for a rule that ends them"
+            self._source.fault(node, f"{told}; it has no place in “protect”, in a keep rule or below “not”")
         return match
 
     def _id(self, found: Section) -> str:

@@ -344,6 +344,19 @@ class Reader:
             found.update(_looked_up(self._value(answer, INSTANCES), page, self.portal))
         return found
 
+    async def of_document(self, document: str) -> list[Instance]:
+        """The running instances of documents with this ID, of whatever module, and maybe a few of others."""
+        # PORTAL.md 3.2: the pair is exact in every generation, where the bare key would compare by LIKE.
+        where: dict[str, Parameter] = {">=DOCUMENT_ID": document, "<=DOCUMENT_ID": document}
+        found: list[Instance] = []
+        while True:
+            after = {">ID": found[-1].id} if found else {}
+            call = Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where | after, "start": 0})
+            page = _trusted(await self.ask([call]), found[-1].id if found else "", self._value)[0]
+            found += page.instances
+            if not page.full:
+                return found
+
     def _value(self, answer: CallAnswer, method: str) -> Json:
         return value_of(answer, method, self.portal)
 

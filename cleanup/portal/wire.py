@@ -148,7 +148,7 @@ def call_answer(document: Json) -> CallAnswer:
     return CallAnswer(
         value=document["result"],
         answered=True,
-        total=_whole(document.get("total")),
+        total=whole(document.get("total")),
         meter=meter(document.get("time")),
     )
 
@@ -176,7 +176,7 @@ def _inner_answer(maps: Mapping[str, Mapping[str, Json]], key: str) -> CallAnswe
     return CallAnswer(
         value=maps["result"][key],
         answered=True,
-        total=_whole(maps["result_total"].get(key)),
+        total=whole(maps["result_total"].get(key)),
         meter=meter(maps["result_time"].get(key)),
     )
 
@@ -253,7 +253,7 @@ class _Row:
         value = self._value(key, name)
         if value is None:
             return None
-        number = _whole(value)
+        number = whole(value)
         if number is None or number < 0:
             self.unreadable.add(name)
             return None
@@ -282,7 +282,7 @@ def moment(value: Json) -> datetime | None:
 
 def template(row: Json) -> tuple[int, str]:
     """ID and name of a row of bizproc.workflow.template.list. Raises WireError."""
-    identity = _whole(row.get("ID")) if isinstance(row, dict) else None
+    identity = whole(row.get("ID")) if isinstance(row, dict) else None
     if not isinstance(row, dict) or identity is None:
         raise WireError("a row of templates has no ID")
     return identity, text(row.get("NAME"))
@@ -301,7 +301,8 @@ def _is_storable(value: str) -> bool:
     return value.isascii() or value.encode("utf-8", "ignore").decode() == value
 
 
-def _whole(value: Json) -> int | None:
+def whole(value: Json) -> int | None:
+    """A whole number, or a text of its digits; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -126,7 +126,7 @@ def most_kept(match: Match) -> int:
 
 
 def is_turned_round(match: Match, *, turned: bool) -> bool:
-    """Whether a test for older duplicates stands below a `not`, or anywhere where `turned`: it would mean the newest."""
+    """Whether a test for older duplicates stands below a `not`, or anywhere if `turned`: there it means the newest."""
     if isinstance(match, NewestOf):
         return turned
     return any(is_turned_round(item, turned=turned or isinstance(match, Not)) for item in inner(match))

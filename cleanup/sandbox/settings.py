@@ -99,6 +99,8 @@ class Settings:
     parent_ends: float = 0.5
     #: The chance that any that was ended comes back as a zombie; older generations bring back what was locked.
     zombies: float = 0.0
+    #: The share of CRM elements and tasks that instances work on which were deleted.
+    gone: float = 0.1
     #: How many instances end, change, lock or appear by themselves, on average before each request (readers.Event).
     life: Mapping[str, float] = field(default_factory=dict)
     #: Rates of troubles by name (faults.Fault, faults.Refusal), drawn from their own seed.
