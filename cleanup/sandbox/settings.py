@@ -60,7 +60,7 @@ class Settings:
     #: Hours that the owner's zone is ahead of UTC; date filters move by the difference. None: the server's zone.
     user_offset: float | None = None
     licence: str = "ru_pro100"
-    scopes: tuple[str, ...] = ("bizproc", "user_brief")
+    scopes: tuple[str, ...] = ("bizproc", "user_brief", "crm", "task")
     administrator: bool = True
     #: False: the plan has no business processes, so their methods do not exist.
     bizproc: bool = True
