@@ -1,7 +1,8 @@
 """Whether documents are still there: CRM elements and tasks, by their IDs, many in a request. Only reads.
 
 A list that leaves an element out says that it is gone only where it certainly shows what is there: so each call asks
-for one more element that is known to exist, and what comes without that one is not believed.
+for one more element that is known to exist, and what comes without that one is not believed, nor is a list with another
+number of rows than the portal counts.
 """
 
 import re
@@ -91,7 +92,7 @@ class Documents:
 
     def _told(self, kind: int, numbers: Sequence[int], answer: CallAnswer) -> dict[Element, bool]:
         known, shown = self._known[kind], self._numbers(kind, answer)
-        if shown is None or known not in shown:
+        if shown is None or known not in shown or answer.total != len(shown):
             return {}
         if not shown <= {*numbers, known}:
             raise AnswerLost(f"{self._reader.portal} ignored the filter by ID of {_method(kind)}.")

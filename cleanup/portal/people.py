@@ -18,62 +18,83 @@ _INSTANCES_AT_ONCE = 25
 #: Each is asked for among the active and among the dismissed.
 _USERS_AT_ONCE = wire.PAGE_SIZE * wire.BATCH_LIMIT // 2
 _RUNNING = 0
+#: How often some instances' tasks are asked for until as many came as the portal counts: somebody may just answer one.
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One user whose answer a running task of an instance waits for."""
+    """One user's part in a task of an instance. `waits`: the task is running and waits for his answer."""
 
     task: int
     instance: str
     user: int
+    waits: bool = True
 
 
 async def all_parts(reader: Reader) -> AsyncIterator[list[Part]]:
     """Every unanswered part of every running task, by task; a part may come twice. Raises PortalError."""
     async for parts in _walk(reader, {}):
-        yield parts
+        yield [part for part in parts if part.waits]
 
 
 async def parts_of(reader: Reader, instances: Sequence[str]) -> list[Part]:
-    """The unanswered parts of the running tasks of these instances."""
+    """The unanswered parts of the running tasks of these instances, each as often as the portal counts them.
+
+    Raises AnswerLost where some do not come: one that is missing may be the one that an active user can answer.
+    """
     found: list[Part] = []
     groups = [instances[at : at + _INSTANCES_AT_ONCE] for at in range(0, len(instances), _INSTANCES_AT_ONCE)]
     for at in range(0, len(groups), wire.BATCH_LIMIT):
         some = groups[at : at + wire.BATCH_LIMIT]
-        answers = await reader.ask([_page(0, _of(group)) for group in some])
+        answers = await reader.ask([_page(1, _of(group), start=0) for group in some])
         for group, answer in zip(some, answers, strict=True):
             page = _rows(answer, reader.portal)
-            if not page.full:
-                found += page.parts
-                continue
-            async for parts in _walk(reader, _of(group)):
-                found += parts
+            found += page.parts if answer.total == len(page.parts) else await _counted(reader, group)
     asked = set(instances)
-    return [part for part in found if part.instance in asked]
+    return [part for part in found if part.waits and part.instance in asked]
 
 
 def _of(instances: Sequence[str]) -> dict[str, Parameter]:
     return {"WORKFLOW_ID": list(instances)}
 
 
+async def _counted(reader: Reader, instances: Sequence[str]) -> set[Part]:
+    """All parts of more tasks than a page has, or of a page that is not what the portal counts."""
+    where = _of(instances)
+    for _ in range(_TRIES):
+        (first,) = await reader.ask([_page(1, where, start=0)])
+        found = {part async for parts in _walk(reader, where) for part in parts}
+        if first.total is not None and len(found) >= first.total:
+            return found
+    raise AnswerLost(f"{reader.portal} did not tell all tasks of {len(instances)} instances in {TASKS}.")
+
+
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Task numbers of all rows, and what of them is running and unanswered."""
+    """The rows of one answer, in the order of their tasks."""
 
-    tasks: tuple[int, ...]
     parts: tuple[Part, ...]
 
     @property
+    def tasks(self) -> list[int]:
+        return [part.task for part in self.parts]
+
+    @property
     def full(self) -> bool:
-        return len(self.tasks) >= wire.PAGE_SIZE
+        return len(self.parts) >= wire.PAGE_SIZE
+
+    @property
+    def of_one_task(self) -> bool:
+        return len({part.task for part in self.parts}) == 1
 
 
 async def _walk(reader: Reader, where: Mapping[str, Parameter]) -> AsyncIterator[list[Part]]:
-    """All parts of the tasks that fit, by the number of the task.
+    """All parts of the tasks that fit, by the number of the task; some twice.
 
     A task has a row for each of its users, so a page may end within a task: the next one begins with the same task, not
-    behind it. Paging by `start` would not do: behind its end this list begins again (PORTAL.md 2).
+    behind it. Paging by `start` would not do: behind its end this list begins again (PORTAL.md 2). A short page alone
+    is not taken for the end, nor for the whole of its last task: both are asked for once more.
     """
     least, at_once = 1, wire.BATCH_LIMIT
     while True:
@@ -81,12 +102,24 @@ async def _walk(reader: Reader, where: Mapping[str, Parameter]) -> AsyncIterator
         pages = _trusted(answers, least, reader.portal)
         yield [part for page in pages for part in page.parts]
         last = pages[-1]
-        if not last.tasks:
+        if not last.parts:
             return
-        if last.full and last.tasks[0] == last.tasks[-1]:
-            yield await _crowd(reader, last.tasks[-1], where)
-        whole = not last.full or last.tasks[0] == last.tasks[-1]
-        least, at_once = last.tasks[-1] + whole, wire.BATCH_LIMIT if last.full else 1
+        least, at_once = last.tasks[-1], wire.BATCH_LIMIT
+        if last.full and last.of_one_task:
+            yield await _crowd(reader, least, where)
+            least += 1
+        elif not last.full:
+            again, behind = await _once_more(reader, least, where)
+            yield [*again.parts, *behind.parts]
+            if not again.full and not behind.parts:
+                return
+            least, at_once = least + (again.of_one_task and not again.full), 1
+
+
+async def _once_more(reader: Reader, task: int, where: Mapping[str, Parameter]) -> tuple[_Page, _Page]:
+    """What begins with a task, and what begins behind it."""
+    again, behind = await reader.ask([_page(task, where), _page(task + 1, where)])
+    return _trusted([again], task, reader.portal)[0], _trusted([behind], task + 1, reader.portal)[0]
 
 
 def _link(least: int, index: int, where: Mapping[str, Parameter]) -> Call:
@@ -107,18 +140,22 @@ def _page(least: int | str, where: Mapping[str, Parameter], start: int = -1) -> 
 
 
 def _trusted(answers: Sequence[CallAnswer], least: int, portal: str) -> list[_Page]:
-    """The pages as far as the chain can be trusted: task numbers go up, and each page but the last is full."""
+    """The pages as far as the chain can be trusted: task numbers go up, each page but the last is full, and each but
+    the first begins with the task that the one before it ends with.
+    """
     pages: list[_Page] = []
     for index, answer in enumerate(answers):
         if index and not answer.succeeded:
             break
         page = _rows(answer, portal)
-        if list(page.tasks) != sorted(page.tasks) or (page.tasks and page.tasks[0] < least):
+        if index and page.tasks[:1] != [least]:
+            break
+        if page.tasks != sorted(page.tasks) or any(task < least for task in page.tasks[:1]):
             if index:
                 break
             raise AnswerLost(f"{portal} ignored the order or filter of {TASKS}; such a list cannot be relied on.")
         pages.append(page)
-        if not page.full or page.tasks[0] == page.tasks[-1]:
+        if not page.full or page.of_one_task:
             break
         least = page.tasks[-1]
     return pages
@@ -138,19 +175,17 @@ def _rows(answer: CallAnswer, portal: str) -> _Page:
     value = value_of(answer, TASKS, portal)
     if not isinstance(value, list):
         raise AnswerLost(f"{portal} answered {TASKS} with something that is not a list of tasks.")
-    rows = [_part(row, portal) for row in value]
-    return _Page(tuple(part.task for part, _ in rows), tuple(part for part, waits in rows if waits))
+    return _Page(tuple(_part(row, portal) for row in value))
 
 
-def _part(row: Json, portal: str) -> tuple[Part, bool]:
-    """A row, and whether its task is running and its user has not answered."""
+def _part(row: Json, portal: str) -> Part:
     fields = row if isinstance(row, dict) else {}
     numbers = [wire.whole(fields.get(name)) for name in ("ID", "USER_ID", "STATUS", "USER_STATUS")]
     task, user, status, user_status = numbers
     instance = fields.get("WORKFLOW_ID")
     if task is None or user is None or status is None or user_status is None or not isinstance(instance, str):
         raise AnswerLost(f"{portal} answered {TASKS} in an unknown shape: a task lacks a field that was asked for.")
-    return Part(task, instance, user), status == user_status == _RUNNING
+    return Part(task, instance, user, waits=status == user_status == _RUNNING)
 
 
 async def at_work(reader: Reader, users: Iterable[int]) -> dict[int, bool]:
