@@ -127,15 +127,17 @@ def test_it_stays_between_one_and_its_largest(history: list[tuple[int, float, bo
         assert 1 <= concurrency.now <= 16
 
 
-def test_requests_that_break_together_halve_it_once_and_it_comes_back_fast() -> None:
+def test_requests_that_break_one_soon_after_another_halve_it_and_it_comes_back_fast() -> None:
     senders = Senders(constant(0.005, workers=8), Concurrency())
     senders.run(100)
     before = senders.concurrency.now
     for _ in range(before):
         senders.concurrency.broke(window=before)
-    assert senders.concurrency.now == before // 2
-    senders.run(3 * before)
-    assert senders.concurrency.now >= before - 1
+    assert senders.concurrency.now == before - 1, "all that were in flight together are one"
+    senders.concurrency.broke(window=before - 1)
+    assert senders.concurrency.now == (before - 1) // 2
+    senders.run(4 * before)
+    assert senders.concurrency.now >= before - 2
 
 
 def test_a_window_that_is_not_filled_does_not_grow() -> None:
@@ -154,4 +156,4 @@ def test_a_later_run_begins_where_the_last_one_was() -> None:
 def test_a_taste_is_short_and_enough_to_measure(each: float, kills: int) -> None:
     size = BatchSize(target=10, largest=50)
     size.answered(50, 50 * each)
-    assert size.taste == kills
+    assert size.taste() == kills

@@ -82,8 +82,8 @@ class Concurrency:
         self._before: tuple[int, float] | None = None
         #: The unloaded seconds were sought, and are relied on until so many answers have come.
         self._sure_until = 0
-        #: The answer behind which the window changed last.
-        self._stepped_at = 0
+        #: The answers behind which the window changed last, and a request broke.
+        self._stepped_at, self._broke_at = 0, -100
         #: A window that is known to be too slow, and the answer from which on it may be tried again.
         self._too_slow, self._retry_at, self._retry = inf, 0, self._RETRY
 
@@ -137,10 +137,18 @@ class Concurrency:
             self._decide(self._round)
 
     def broke(self, *, window: int) -> None:
-        """A request sent under `window` broke: multiplicative decrease, once for all that were in flight together."""
-        if window == self._window:
-            self._threshold, self._before = self._window, None
-            self._step(self._window // 2)
+        """A request sent under `window` broke.
+
+        One alone may have any reason, and costs one place. Another one soon after it shows a portal in trouble:
+        multiplicative decrease, once for all that were in flight together.
+        """
+        if window != self._window:
+            return
+        alone, self._broke_at = self._seen >= self._broke_at + 2 * self._window, self._seen
+        self._before = None
+        if not alone:
+            self._threshold = self._window
+        self._step(self._window - 1 if alone else self._window // 2)
 
     def _decide(self, seen: Mean) -> None:
         if self._before is not None:
