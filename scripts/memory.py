@@ -74,7 +74,8 @@ def measure(population: int) -> dict[str, Need]:
 
 def _need(folder: Path, webhook: str, verb: str) -> Need:
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
-    environment = os.environ | {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
+    environment |= {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
     command = [sys.executable, "-m", "cleanup", *VERBS[verb], "-o", "json"]
     before, began = _requests(webhook), time.monotonic()
     with (folder / "out.json").open("wb") as out:

@@ -23,7 +23,6 @@ from cleanup.journal import Batch, Journal, Outcome, Unsettled
 from cleanup.knowledge import Rechecking
 from cleanup.limits import MOST_IN_FLIGHT, SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State
-from cleanup.portal import refusals
 from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
 from cleanup.portal.errors import (
     AnswerLost,
@@ -31,6 +30,7 @@ from cleanup.portal.errors import (
     NotExecuted,
     OperationLimited,
     RateLimited,
+    TokenExpired,
     Unavailable,
     Unreachable,
 )
@@ -186,10 +186,8 @@ class Apply:
         """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
         pacer = self._ender.pacer
         each = pacer.size.seconds_each
-        if pacer.bucket is None:
-            return 10 * BATCH_LIMIT if each is not None else BATCH_LIMIT
-        if each is None:
-            return 10 * BATCH_LIMIT
+        if each is None or pacer.bucket is None:
+            return 10 * BATCH_LIMIT  # the first look-up must hold enough to tell another portal by (guards.py)
         return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
 
     async def _send(self) -> None:
@@ -278,6 +276,8 @@ class Apply:
             await self._after_loss(error)
 
     async def _after_refusal(self, error: NotExecuted) -> None:
+        if isinstance(error, TokenExpired):
+            return  # they are checked once more: the renewal may have taken a while
         if isinstance(error, RateLimited | OperationLimited):
             return  # the pacer knows, and waits before the next permit
         if isinstance(error, Unreachable):
@@ -310,10 +310,10 @@ class Apply:
         _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, **told)
 
     def _for_all(self, answer: CallAnswer) -> CleanupError | None:
-        """An error of one call that holds for the webhook as a whole, such as lost rights."""
+        """An error of one call that holds for the access as a whole, such as lost rights."""
         if answer.error is None or is_operation_limit(answer.error):
             return None
-        return refusals.of_call(answer.error, portal=self._reader.portal, asked="a request to end instances")
+        return self._reader.line.refusal(answer.error, "a request to end instances")
 
     async def _guard(self) -> None:
         """Stops a run that goes wrong. What somebody else ended meanwhile is refused, too, but is no failure."""

@@ -25,7 +25,7 @@ from cleanup.verify import Survivors, survivors
 
 async def verify(setting: Setting, journal: Journal) -> tuple[Survivors, int]:
     """Asks the portal again about all that the journal calls ended."""
-    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+    if reason := guards.other_portal(journal.head().portal, setting.authorization.portal):
         raise SafetyStop(reason)
     async with connected(setting, rules_of(journal).pace) as connection:
         found = await survivors(journal, connection.reader)
@@ -56,9 +56,9 @@ def difference(old: Path, new: Path) -> Document:
 
 async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, now: datetime | None) -> Told:
     """Judges the portal's one instance. Raises UsageError when the portal does not have it."""
-    same_portal(rules, setting.webhook)
+    same_portal(rules, setting.authorization)
     async with connected(setting, rules.pace) as connection:
-        require_answers(connection.probe, rules.book.asks(), setting.webhook.portal)
+        require_answers(connection.probe, rules.book.asks(), setting.authorization)
         templates = await connection.reader.templates()
         book, present = resolved(rules, templates), now or connection.probe.now or clock()
         instance = await _the_instance(connection, book, present, identity)
@@ -78,11 +78,11 @@ def explain_entry(journal: Journal, identity: str) -> Told | None:
 
 async def explain_by_run(setting: Setting, journal: Journal, identity: str) -> Told:
     """The same for an instance that the run left alone: by its rules and its now, on the portal's present word."""
-    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+    if reason := guards.other_portal(journal.head().portal, setting.authorization.portal):
         raise SafetyStop(reason)
     rules = rules_of(journal)
     async with connected(setting, rules.pace) as connection:
-        require_answers(connection.probe, rules.book.asks(), setting.webhook.portal)
+        require_answers(connection.probe, rules.book.asks(), setting.authorization)
         book, now = book_of(journal, rules), datetime.fromisoformat(journal.head().now)
         instance = await _the_instance(connection, book, now, identity)
     source = f"not selected by run {journal.head().run}; as the portal has it now"

@@ -57,9 +57,9 @@ async def plan(
     A rehearsal is for a sandbox on this machine, also where the rules file is for another portal.
     """
     if rehearsal:
-        only_a_rehearsal(setting.webhook)
+        only_a_rehearsal(setting.authorization)
     else:
-        same_portal(rules, setting.webhook)
+        same_portal(rules, setting.authorization)
     stop = Stop()
     listing = Listing(
         setting,
@@ -107,7 +107,7 @@ class Listing:
         began = time.monotonic()
         unfinished = self._unfinished()
         async with connected(self._setting, self._rules.pace, stop) as connection:
-            require_answers(connection.probe, self._rules.book.asks(), self._setting.webhook.portal)
+            require_answers(connection.probe, self._rules.book.asks(), self._setting.authorization)
             with stop.interrupts():
                 templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
                 book = resolved(self._rules, templates)
@@ -175,7 +175,7 @@ class Listing:
         run, present = self._setting.state.new_run(clock()), connection.present()
         head = RunHead(
             run=run,
-            portal=self._setting.webhook.portal,
+            portal=self._setting.authorization.portal,
             rules_file=str(self._rules.path.absolute()),
             rules_digest=self._rules.digest,
             rules_source=self._rules.source,
@@ -210,7 +210,7 @@ class Listing:
         head = journal.head()
         same = (head.rules_digest, head.portal, bool(head.include_locked)) == (
             self._rules.digest,
-            self._setting.webhook.portal,
+            self._setting.authorization.portal,
             self.include_locked,
         )
         if journal.state() == "listing" and same:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cleanup.model import Instance
 from cleanup.portal import wire
-from cleanup.portal.client import Reader, value_of
+from cleanup.portal.client import Reader
 from cleanup.portal.errors import AnswerLost
 from cleanup.portal.wire import Call, CallAnswer, Json
 from cleanup.rules import document_type
@@ -102,7 +102,7 @@ class Documents:
         """The numbers in an answer; None where the portal has no such type any more or refuses it."""
         if answer.error is not None and answer.error.code.upper() in _OF_ONE_TYPE:
             return None
-        value = value_of(answer, _method(kind), self._reader.portal)
+        value = self._reader.value(answer, _method(kind))
         rows = _rows(value, "tasks" if kind == _TASK else "items")
         if rows is None:
             raise AnswerLost(f"{self._reader.portal} answered {_method(kind)} in an unknown shape.")

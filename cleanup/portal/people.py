@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cleanup.portal import wire
-from cleanup.portal.client import Reader, value_of
+from cleanup.portal.client import Reader
 from cleanup.portal.errors import AnswerLost
 from cleanup.portal.wire import Call, CallAnswer, Json, Parameter
 
@@ -49,7 +49,7 @@ async def parts_of(reader: Reader, instances: Sequence[str]) -> list[Part]:
         some = groups[at : at + wire.BATCH_LIMIT]
         answers = await reader.ask([_page(1, _of(group), start=0) for group in some])
         for group, answer in zip(some, answers, strict=True):
-            page = _rows(answer, reader.portal)
+            page = _rows(answer, reader)
             found += page.parts if answer.total == len(page.parts) else await _counted(reader, group)
     asked = set(instances)
     return [part for part in found if part.waits and part.instance in asked]
@@ -99,7 +99,7 @@ async def _walk(reader: Reader, where: Mapping[str, Parameter]) -> AsyncIterator
     least, at_once = 1, wire.BATCH_LIMIT
     while True:
         answers = await reader.ask([_link(least, index, where) for index in range(at_once)])
-        pages = _trusted(answers, least, reader.portal)
+        pages = _trusted(answers, least, reader)
         yield [part for page in pages for part in page.parts]
         last = pages[-1]
         if not last.parts:
@@ -119,7 +119,7 @@ async def _walk(reader: Reader, where: Mapping[str, Parameter]) -> AsyncIterator
 async def _once_more(reader: Reader, task: int, where: Mapping[str, Parameter]) -> tuple[_Page, _Page]:
     """What begins with a task, and what begins behind it."""
     again, behind = await reader.ask([_page(task, where), _page(task + 1, where)])
-    return _trusted([again], task, reader.portal)[0], _trusted([behind], task + 1, reader.portal)[0]
+    return _trusted([again], task, reader)[0], _trusted([behind], task + 1, reader)[0]
 
 
 def _link(least: int, index: int, where: Mapping[str, Parameter]) -> Call:
@@ -139,7 +139,7 @@ def _page(least: int | str, where: Mapping[str, Parameter], start: int = -1) -> 
     )
 
 
-def _trusted(answers: Sequence[CallAnswer], least: int, portal: str) -> list[_Page]:
+def _trusted(answers: Sequence[CallAnswer], least: int, reader: Reader) -> list[_Page]:
     """The pages as far as the chain can be trusted: task numbers go up, each page but the last is full, and each but
     the first begins with the task that the one before it ends with.
     """
@@ -147,13 +147,15 @@ def _trusted(answers: Sequence[CallAnswer], least: int, portal: str) -> list[_Pa
     for index, answer in enumerate(answers):
         if index and not answer.succeeded:
             break
-        page = _rows(answer, portal)
+        page = _rows(answer, reader)
         if index and page.tasks[:1] != [least]:
             break
         if page.tasks != sorted(page.tasks) or any(task < least for task in page.tasks[:1]):
             if index:
                 break
-            raise AnswerLost(f"{portal} ignored the order or filter of {TASKS}; such a list cannot be relied on.")
+            raise AnswerLost(
+                f"{reader.portal} ignored the order or filter of {TASKS}; such a list cannot be relied on."
+            )
         pages.append(page)
         if not page.full or page.of_one_task:
             break
@@ -165,17 +167,17 @@ async def _crowd(reader: Reader, task: int, where: Mapping[str, Parameter]) -> l
     """The parts of one task that has more users than a page has rows. Raises AnswerLost where some do not come."""
     only: dict[str, Parameter] = {**where, "<=ID": task}
     answers = await reader.ask([_page(task, only, index * wire.PAGE_SIZE) for index in range(wire.BATCH_LIMIT)])
-    parts = {part for answer in answers for part in _rows(answer, reader.portal).parts if part.task == task}
+    parts = {part for answer in answers for part in _rows(answer, reader).parts if part.task == task}
     if answers[0].total is None or len(parts) < answers[0].total:
         raise AnswerLost(f"{reader.portal} did not tell all users of task {task} in {TASKS}.")
     return sorted(parts, key=lambda part: part.user)
 
 
-def _rows(answer: CallAnswer, portal: str) -> _Page:
-    value = value_of(answer, TASKS, portal)
+def _rows(answer: CallAnswer, reader: Reader) -> _Page:
+    value = reader.value(answer, TASKS)
     if not isinstance(value, list):
-        raise AnswerLost(f"{portal} answered {TASKS} with something that is not a list of tasks.")
-    return _Page(tuple(_part(row, portal) for row in value))
+        raise AnswerLost(f"{reader.portal} answered {TASKS} with something that is not a list of tasks.")
+    return _Page(tuple(_part(row, reader.portal) for row in value))
 
 
 def _part(row: Json, portal: str) -> Part:
@@ -203,7 +205,7 @@ async def _some_at_work(reader: Reader, users: Sequence[int]) -> dict[int, bool]
     answers = await reader.ask([_users_call(group, active=active) for group, active in asked])
     told: dict[int, set[bool]] = {}
     for (group, _), answer in zip(asked, answers, strict=True):
-        for user, is_active in _users(answer, group, reader.portal):
+        for user, is_active in _users(answer, group, reader):
             told.setdefault(user, set()).add(is_active)
     return {user: is_active for user, truths in told.items() if len(truths) == 1 for is_active in truths}
 
@@ -213,12 +215,12 @@ def _users_call(users: Sequence[int], *, active: bool) -> Call:
     return Call(USERS, {"FILTER": where, "SELECT": ["ID", "ACTIVE"], "start": 0})
 
 
-def _users(answer: CallAnswer, asked: Sequence[int], portal: str) -> list[tuple[int, bool]]:
-    value = value_of(answer, USERS, portal)
+def _users(answer: CallAnswer, asked: Sequence[int], reader: Reader) -> list[tuple[int, bool]]:
+    value = reader.value(answer, USERS)
     if not isinstance(value, list):
-        raise AnswerLost(f"{portal} answered {USERS} with something that is not a list of users.")
+        raise AnswerLost(f"{reader.portal} answered {USERS} with something that is not a list of users.")
     rows = [row for row in value if isinstance(row, dict)]
     found = [(wire.whole(row.get("ID")), row.get("ACTIVE")) for row in rows]
     if any(user not in asked for user, _ in found):
-        raise AnswerLost(f"{portal} ignored the filter by ID of {USERS}; its answer cannot be relied on.")
+        raise AnswerLost(f"{reader.portal} ignored the filter by ID of {USERS}; its answer cannot be relied on.")
     return [(user, active) for user, active in found if user is not None and isinstance(active, bool)]
