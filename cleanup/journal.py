@@ -64,13 +64,19 @@ CREATE TABLE copied (
     started_by INTEGER, modified TEXT, owned_until TEXT, unreadable TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+_PACE = """
+ALTER TABLE batch ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batch ADD COLUMN slowdown REAL;
+"""
 #: The steps from an empty file to the newest form, in order; user_version says how many a file has taken.
 _FORMS = (
     ("the plan and its entries", _SCHEMA),
     ("a row a batch, and the waits", _TIMELINE),
     ("every instance of the portal, where a plan is to record all", _COPY),
+    ("the pace of each batch", _PACE),
 )
 _VERSION = len(_FORMS)
+_FORMS_WITHOUT_PACE = 3
 #: Waits of one reason that are closer than this are one.
 _SAME_WAIT = timedelta(milliseconds=100)
 _INSTANCE_COLUMNS = (
@@ -171,6 +177,10 @@ class Batch:
     size: int
     #: From sending to the answer, by a clock that nobody sets.
     seconds: float
+    #: How many requests might be in flight at that time. 0: not recorded.
+    in_flight: int = 0
+    #: Seconds per kill in multiples of the unloaded ones. None: not known.
+    slowdown: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -521,9 +531,17 @@ class Journal:
 
     def batches(self) -> list[Batch]:
         """In the order of their numbers; empty where the journal is of a form that had none."""
-        columns = "request, began, answered, entries, ended, size, seconds"
-        rows = self._all(f"SELECT {columns} FROM batch ORDER BY request") if self._form > 1 else []  # noqa: S608
-        return [_batch(row) for row in rows]
+        return [_batch(row) for row in self._batch_rows("ORDER BY request")]
+
+    def last_batch(self) -> Batch | None:
+        """The one that was answered last; None where there is none."""
+        rows = self._batch_rows("ORDER BY answered DESC, request DESC LIMIT 1")
+        return _batch(rows[0]) if rows else None
+
+    def _batch_rows(self, order: str) -> list[tuple]:  # type: ignore[type-arg] # SQLite's rows
+        pace = "in_flight, slowdown" if self._form > _FORMS_WITHOUT_PACE else "0, NULL"
+        columns = f"request, began, answered, entries, ended, size, seconds, {pace}"
+        return self._all(f"SELECT {columns} FROM batch {order}") if self._form > 1 else []  # noqa: S608
 
     def waits(self) -> list[Wait]:
         rows = self._all("SELECT reason, began, ended FROM wait ORDER BY began") if self._form > 1 else []
@@ -641,8 +659,10 @@ def _add_copies(db: sqlite3.Connection, rows: Iterable[tuple[object, ...]]) -> N
 
 def _add_batch(db: sqlite3.Connection, batch: Batch) -> None:
     began, answered = _precise(batch.began), _precise(batch.answered)
-    row = (batch.request, began, answered, batch.entries, batch.ended, batch.size, round(batch.seconds, 3))
-    db.execute("INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    slowdown = None if batch.slowdown is None else round(batch.slowdown, 3)
+    counts = (batch.entries, batch.ended, batch.size, round(batch.seconds, 3), batch.in_flight, slowdown)
+    row = (batch.request, began, answered, *counts)
+    db.execute("INSERT OR REPLACE INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def _precise(moment: datetime) -> str:
@@ -773,7 +793,7 @@ def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
 
 
 def _batch(row: tuple) -> Batch:  # type: ignore[type-arg] # SQLite's rows
-    request, began, answered, entries, ended, size, seconds = row
+    request, began, answered, entries, ended, size, seconds, in_flight, slowdown = row
     return Batch(
         request=request,
         began=datetime.fromisoformat(began),
@@ -782,6 +802,8 @@ def _batch(row: tuple) -> Batch:  # type: ignore[type-arg] # SQLite's rows
         ended=ended,
         size=size,
         seconds=seconds,
+        in_flight=in_flight,
+        slowdown=slowdown,
     )
 
 

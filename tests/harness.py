@@ -21,6 +21,7 @@ from cleanup.journal import Journal
 from cleanup.portal import auth
 from cleanup.sandbox import Row, Sandbox
 from cleanup.state_directory import StateDirectory
+from tests import forked
 
 DAY = 86400
 RULES = """\
@@ -149,12 +150,15 @@ class Shop:
         return kept | state | {"NO_COLOR": "1", "COLUMNS": "100"} | more
 
     def call(
-        self, *words: str, limit: Callable[[], None] | None = None, **environment: str
+        self, *words: str, limit: Callable[[], None] | None = None, at_once: bool = False, **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """`limit` runs in the new process before the tool does."""
+        """`limit` runs in the new process before the tool does. `at_once`: as often as ever, but without a wait."""
+        whole = self.environment(**environment)
+        if limit is None and forked.forks(whole):
+            return forked.call(words, whole, self.folder, timeout=100, at_once=at_once)
         return subprocess.run(
             [sys.executable, "-m", "cleanup", *words],
-            env=self.environment(**environment),
+            env=whole,
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -188,13 +192,12 @@ class Shop:
 @contextmanager
 def shop(folder: Path, *words: str) -> Iterator[Shop]:
     """A sandbox process with the given options; ended by its own pid."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cleanup.sandbox", "--port", "0", *words], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    try:
-        yield Shop(process.stdout.readline().strip(), folder)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        process.stdout.close()
+    reading, writing = os.pipe()
+    process = forked.start(forked.sandbox, ("--port", "0", *words), os.environ, Path.cwd(), writing, 2)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as told:
+        try:
+            yield Shop(told.readline().strip(), folder)
+        finally:
+            process.terminate()
+            process.join(20)

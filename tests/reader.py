@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.doc_blocks import terminals
 
 TOP = Path(__file__).parent.parent
-#: Stands in for the command. A sandbox goes on in the background until the page is over; who is asked for the portal's
-#: host types it.
+#: Stands in for the command, and repeats a question without a wait. A sandbox goes on in the background until the page
+#: is over; who is asked for the portal's host types it.
 _TOOL = """\
 #!/bin/sh
 if [ "$1" = sandbox ]; then
@@ -29,7 +29,7 @@ case "$*" in
     *--confirm*|*--dry-run*) ;;
     apply*) set -- "$@" --confirm {portal} ;;
 esac
-exec {python} -m cleanup "$@"
+exec {python} -m tests.at_once "$@"
 """
 
 

@@ -3,8 +3,6 @@
 Each is tried as a user would meet it: `validate` and `plan` as processes; nothing is listed, nothing is planned.
 """
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from cleanup.config import Faults, parse_rules
 from cleanup.model import Decision, Instance
 from cleanup.rules import RuleBook
+from tests.harness import Shop
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 HEAD = "version: 1\nrules:\n"
@@ -25,17 +24,8 @@ def refused(tmp_path: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Faults):
         parse_rules(text, "rules.yaml")
-    told = [
-        subprocess.run(
-            [sys.executable, "-m", "cleanup", verb, "rules.yaml"],
-            cwd=tmp_path,
-            env={"B24_WEBHOOK_URL": "https://portal.invalid/rest/1/secret/", "B24_CLEANUP_STATE_DIR": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for verb in ("validate", "plan")
-    ]
+    here = Shop("https://portal.invalid/rest/1/secret/", tmp_path)
+    told = [here.call(verb, "rules.yaml") for verb in ("validate", "plan")]
     assert [done.returncode for done in told] == [2, 2]
     assert told[0].stderr == told[1].stderr
     assert "Traceback" not in told[0].stderr

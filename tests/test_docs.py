@@ -19,6 +19,7 @@ from cleanup.sandbox.__main__ import main as sandbox
 from tests.doc_blocks import blocks, script, to_run
 from tests.harness import shop
 from tests.reader import read
+from tests.test_check import LINES
 from tests.test_notify import inbox
 
 TOP = Path(__file__).parent.parent
@@ -176,3 +177,8 @@ def test_the_page_on_nights_has_every_exit_code_and_every_metric() -> None:
     codes = {int(code) for row in rows for code in row.split(", ")}
     assert codes == {*ExitCode} - {ExitCode.PLAN_NOT_EMPTY}, "10 is of plan only"
     assert set(re.findall(r"\bb24_cleanup_\w+", text)) == set(METRICS)
+
+
+def test_the_page_on_check_has_every_line_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z ]+)` \|", (DOCS / "check.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted([*LINES, "answer"])

@@ -266,10 +266,22 @@ async def test_a_listing_that_was_broken_off_is_no_plan_and_goes_on_from_its_boo
         assert here.ended() == expected
 
 
+async def test_the_journal_tells_at_which_pace_the_last_batch_went(bench: Open) -> None:
+    """What `status` shows, also to another process."""
+    async with bench(instances=900, seed=5, kill_seconds=0.004, licence="ru_selfhosted") as here:
+        planned = await here.plan(EVERYTHING, include_locked=True)
+        assert planned.document["pace"] is None
+        pace = (await here.apply()).document["pace"]
+        assert pace["in_flight"] > 1
+        assert pace["batch"] == 50
+        assert pace["seconds_each"] >= 0.004
+        assert 0.5 < pace["slowdown"] < 3
+
+
 async def test_run_first_finishes_what_an_earlier_run_left(bench: Open) -> None:
     async with bench(instances=1500, seed=9, kill_seconds=0.02) as here:
         expected = predicate(here.sandbox.world.population, time.time())
-        first = await here.run(seconds=0.6)
+        first = await here.run(seconds=1.2)
         assert first.exit_code == 6
         second = await here.run()
         assert second.exit_code == 0
@@ -308,7 +320,7 @@ async def test_take_ends_only_so_many_and_the_oldest(bench: Open) -> None:
 
 async def test_requests_refused_by_the_bucket_never_end_a_run(bench: Open) -> None:
     """Another client of the same address fills the bucket: 503s come, and everything still ends once."""
-    async with bench(instances=800, seed=3, licence="ru_pro100", bucket=4, per_second=20) as here:
+    async with bench(instances=1200, seed=3, kill_seconds=0.001, licence="ru_pro100", bucket=4, per_second=8) as here:
         expected = predicate(here.sandbox.world.population, time.time())
         rules = RULES.replace("protect:", "pace: {requests: {burst: 40, per_second: 40}}\nprotect:")
         await here.plan(rules)

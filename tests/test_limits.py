@@ -10,7 +10,6 @@ from cleanup.limits import (
     SMALL_BATCH,
     UNKNOWN_RESET,
     BatchSize,
-    Concurrency,
     OperatingBudget,
     Reading,
     RequestPace,
@@ -114,7 +113,7 @@ def test_near_the_limit_it_waits_for_the_reset_and_then_sends_one_small_batch() 
     send(full, 10, Reading(431, growth=4, grown_over=10, reset_in=100), at=20, seconds=10)
     assert full.fit({KILL: 50}, 31) * 50 < 1
     assert full.wait({KILL: 50}, 31) == pytest.approx(99)
-    assert full.fit({KILL: 50}, 131) * 50 == SMALL_BATCH
+    assert full.fit({KILL: 50}, 131) * 50 == 5
     full.charge({KILL: SMALL_BATCH}, 131)
     assert full.fit({KILL: 50}, 132) == 0, "only one goes until the counter was read again"
 
@@ -165,24 +164,3 @@ def test_breaking_halves_down_to_single_calls() -> None:
         seen.append(size.now)
         size.broke(size.now)
     assert seen == [50, 25, 12, 6, 3, 1, 1]
-
-
-def test_concurrency_grows_while_kills_stay_fast_and_shrinks_when_the_portal_slows_down() -> None:
-    window = Concurrency(start=2, largest=16)
-    for _ in range(20):
-        window.answered(50, 0.25)
-    assert window.now == 16
-    for _ in range(40):
-        window.answered(50, 2.5)
-    assert window.now < 8
-
-
-@given(st.lists(st.tuples(st.integers(1, 50), st.floats(0.001, 60), st.booleans()), max_size=200))
-def test_concurrency_stays_between_one_and_its_largest(history: list[tuple[int, float, bool]]) -> None:
-    window = Concurrency(start=2, largest=16)
-    for count, seconds, broke in history:
-        if broke:
-            window.broke()
-        else:
-            window.answered(count, seconds)
-        assert 1 <= window.now <= 16

@@ -14,22 +14,27 @@ TRIES = 3
 
 @pytest.mark.pace
 @pytest.mark.timeout(500)
-@pytest.mark.parametrize("scenario", ["burst", "bucket", "operating-third"])
-def test_an_apply_takes_at_most_a_quarter_longer_than_the_limits_allow(scenario: str) -> None:
+@pytest.mark.parametrize("scenarios", [("burst",), ("bucket", "operating-third")], ids=" and ".join)
+def test_an_apply_takes_at_most_a_quarter_longer_than_the_limits_allow(scenarios: tuple[str, ...]) -> None:
     """Also: everything ended once, no 503, at most one request met an OPERATION_TIME_LIMIT.
 
-    The operating budget is scaled down for these tests; scripts/pace runs it whole.
+    The operating budget is scaled down for these tests; scripts/pace runs it whole. The two that mostly wait do so
+    side by side, each on a portal of its own; what was too slow is measured again alone.
     """
-    shown = []
-    for _ in range(TRIES):
-        done = subprocess.run([sys.executable, PACE, scenario], capture_output=True, text=True, check=False)
-        shown.append(done.stdout.splitlines()[-1])
-        if done.returncode == 0:
-            return
-    pytest.fail("\n".join(shown))
+    shown = {name: [told] for name, told in zip(scenarios, _measured(*scenarios), strict=True)}
+    for name, told in shown.items():
+        while told[-1] and len(told) < TRIES:
+            told += _measured(name)
+        assert not told[-1], "\n".join(told)
 
 
-@pytest.mark.pace
+def _measured(*scenarios: str) -> list[str]:
+    """What is told of each that missed its target; "" of each other."""
+    started = [subprocess.Popen([sys.executable, PACE, name], stdout=subprocess.PIPE, text=True) for name in scenarios]
+    rows = [process.communicate()[0] for process in started]
+    return [row if process.returncode else "" for row, process in zip(rows, started, strict=True)]
+
+
 @pytest.mark.timeout(300)
 def test_a_plan_over_100_000_instances_needs_few_requests_and_no_more_memory_than_over_20_000() -> None:
     done = subprocess.run([sys.executable, MEMORY], capture_output=True, text=True, check=False)

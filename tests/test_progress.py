@@ -27,10 +27,12 @@ BUSY = Snapshot(
     operating=Operating(method="kill", level=Level(401.5, 480), resets_in=75),
     batch=50,
     in_flight=4,
+    window=6,
+    slowdown=1.124,
 )
 BUSY_LINE = (
-    "12,345 of 50,000 · 31.2/s · 2 h 01 min left · 3 failed · 4 in flight · 50 a batch · bucket 34 of 49 used · "
-    "operating kill 401.5 of 480.0 s · reset in 1 min 15 s · waiting 40 s: operating budget"
+    "12,345 of 50,000 · 31.2/s · 2 h 01 min left · 3 failed · 4 of 6 in flight · 50 a batch · kills 1.1× unloaded · "
+    "bucket 34 of 49 used · operating kill 401.5 of 480.0 s · reset in 1 min 15 s · waiting 40 s: operating budget"
 )
 LISTED = Listed(listed=12_500, population=41_210, selected=310, rate=2500, requests=5)
 
@@ -70,7 +72,7 @@ def test_no_line_of_the_view_is_wider_than_the_terminal(drawn: Any, width: int) 
         console.print(drawn(width))
     lines = shown.get().splitlines()
     assert all(cell_len(line) <= width for line in lines), lines
-    assert len(lines) <= 9
+    assert len(lines) <= 10
     assert not any("…" in line for line in lines if width >= 40), lines
 
 
@@ -119,12 +121,10 @@ def pacer(*, per_second: float = 2.0, seconds_each: float | None = 0.1) -> Pacer
     if seconds_each is not None:
         size.answered(1, seconds_each)
     bucket = RequestBucket(RequestRate(50, per_second), None)
-    return Pacer(
-        bucket=bucket,
-        budget=OperatingBudget(limit=480, share=0.9),
-        size=size,
-        concurrency=Concurrency(start=4, largest=4),
-    )
+    concurrency = Concurrency(largest=4)
+    while concurrency.now < 4:
+        concurrency.answered(10, 1.0, window=concurrency.now, busy=concurrency.now)
+    return Pacer(bucket=bucket, budget=OperatingBudget(limit=480, share=0.9), size=size, concurrency=concurrency)
 
 
 def test_nothing_is_told_of_the_time_left_before_an_end_was_measured() -> None:

@@ -4,7 +4,7 @@ import json
 import re
 import stat
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +66,18 @@ def test_the_secret_is_in_no_output_and_no_file_whatever_goes_wrong(
         rules = here.rules("pace: {operating_limit: 30}\n" + EVERYTHING)
         metrics = ("--metrics-file", "apply.prom")
         logs = ("--log-file", "night.log", "--log-format", "json", "-v")
-        planned = here.call("plan", rules, *logs, "--metrics-file", "plan.prom")
-        applied = here.call("apply", "last", "--confirm", here.portal, "--max-duration", "3s", *logs, *metrics)
+        planned = here.call("plan", rules, *logs, "--metrics-file", "plan.prom", at_once=True)
+        apply = ("apply", "last", "--confirm", here.portal, "--max-duration", "3s", *logs, *metrics)
+        applied = here.call(*apply, at_once=True)
         told = [
             planned,
             applied,
-            here.call("check", *logs),
+            here.call("check", *logs, at_once=True),
             *(here.call("report", "last", "--format", form, "-o", f"r.{form}") for form in ("csv", "html")),
         ]
         running = here.start("plan", rules)
         arguments = Path(f"/proc/{running.pid}/cmdline").read_bytes()
+        running.kill()
         running.communicate()
     assert planned.returncode == 0, planned.stderr
     assert applied.returncode in ends, applied.stderr
@@ -122,10 +124,7 @@ def test_what_lies_on_the_disk_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 async def run_cli(portal: Strange, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    here = Shop(portal.webhook, folder)
-    command = [sys.executable, "-m", "cleanup", *words]
-    done = await anyio.run_process(command, env=here.environment(), cwd=folder, check=False)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+    return await anyio.to_thread.run_sync(partial(Shop(portal.webhook, folder).call, *words))
 
 
 async def test_names_from_the_portal_cannot_touch_the_terminal(tmp_path: Path) -> None:

@@ -80,9 +80,19 @@ def test_an_unreachable_host(here: Shop) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/rest/1/{SECRET}/"
-        clear(here.call("check", B24_WEBHOOK_URL=nobody), ExitCode.STOPPED_EARLY, "cannot be reached", "network")
+        clear(
+            here.call("check", at_once=True, B24_WEBHOOK_URL=nobody),
+            ExitCode.STOPPED_EARLY,
+            "cannot be reached",
+            "network",
+        )
     unknown = f"https://no-such-portal.invalid/rest/1/{SECRET}/"
-    clear(here.call("check", B24_WEBHOOK_URL=unknown), ExitCode.STOPPED_EARLY, "no-such-portal.invalid", "reached")
+    clear(
+        here.call("check", at_once=True, B24_WEBHOOK_URL=unknown),
+        ExitCode.STOPPED_EARLY,
+        "no-such-portal.invalid",
+        "reached",
+    )
 
 
 @contextmanager
@@ -124,13 +134,13 @@ def page(status: int) -> Callable[[BaseHTTPRequestHandler], None]:
 
 def test_a_certificate_that_nobody_vouches_for(here: Shop) -> None:
     with server(page(200), tls=True) as address:
-        done = here.call("check", B24_WEBHOOK_URL=f"{address}/rest/1/{SECRET}/")
+        done = here.call("check", at_once=True, B24_WEBHOOK_URL=f"{address}/rest/1/{SECRET}/")
     clear(done, ExitCode.STOPPED_EARLY, "certificate", "not trusted")
 
 
 def test_a_web_page_instead_of_an_answer(here: Shop) -> None:
     with server(page(200)) as address:
-        done = here.call("check", B24_WEBHOOK_URL=f"{address}/rest/1/{SECRET}/")
+        done = here.call("check", at_once=True, B24_WEBHOOK_URL=f"{address}/rest/1/{SECRET}/")
     clear(done, ExitCode.STOPPED_EARLY, "not JSON", "address")
 
 
@@ -276,16 +286,17 @@ def test_the_secret_is_nowhere(tmp_path: Path) -> None:
     ) as here:
         rules = here.rules(RULES)
         told = [
-            here.call("check", "-v"),
-            here.call("plan", rules, "-v"),
-            here.call("apply", "last", "--confirm", here.portal, "-v"),
-            here.call("status", "last", "-o", "json"),
+            here.call("check", "-v", at_once=True),
+            here.call("plan", rules, "-v", at_once=True),
+            here.call("apply", "last", "--confirm", here.portal, "-v", at_once=True),
+            here.call("status", "last", "-o", "json", at_once=True),
             here.call("report", "last", "--format", "json", "--file", "report.json"),
-            here.call("verify", "last", "-v"),
-            here.call("run", rules, "-v", "-o", "json"),
+            here.call("verify", "last", "-v", at_once=True),
+            here.call("run", rules, "-v", "-o", "json", at_once=True),
         ]
         process = here.start("plan", rules)
         arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        process.kill()
         process.communicate()
     assert any("request_failed" in done.stderr for done in told), "the faults were seen"
     assert all(SECRET not in done.stdout + done.stderr for done in told)

@@ -7,7 +7,6 @@ shifted clock needs a fresh interpreter (a sitecustomize that shifts time.time a
 """
 
 import asyncio
-import multiprocessing
 import os
 import random
 import resource
@@ -27,6 +26,7 @@ from typing import Any
 from cleanup.journal import Journal
 from cleanup.reports.document import document
 from cleanup.sandbox import Sandbox, Settings
+from tests.forked import CONTEXT
 from tests.harness import RULES
 from tests.invariants import Case, Planned, snapshot, violations
 
@@ -207,8 +207,9 @@ class _Victim:
         process = self._start(words, None)
         await asyncio.sleep(self.chance.choice([0.4, 1.5]) * self.chance.random())
         if process.is_alive() and process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
-            self.told.killed += 1
+            with suppress(ProcessLookupError):  # it has just come to its own end
+                os.kill(process.pid, signal.SIGKILL)
+                self.told.killed += 1
         await self._end_of(process)
 
     async def shifted(self, words: Sequence[str], seconds: float, *, allowed: set[int]) -> None:
@@ -222,7 +223,7 @@ class _Victim:
             self._note(words, await asyncio.wait_for(process.wait(), _LONGEST), allowed)
 
     def _start(self, words: Sequence[str], limit: int | None) -> Any:
-        process = _CONTEXT.Process(target=_tool, args=(words, self._environment, self._folder, self._log, limit))
+        process = CONTEXT.Process(target=_tool, args=(words, self._environment, self._folder, self._log, limit))
         process.start()
         self.told.commands += 1
         return process
@@ -264,10 +265,6 @@ def _tool(words: Sequence[str], environment: Mapping[str, str], folder: Path, lo
     from cleanup.cli import main
 
     main()
-
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["cleanup.cli", "cleanup.commands", "tests.torture"])
 
 
 # Misfortunes: each comes once before the plan is complete and once before the apply is

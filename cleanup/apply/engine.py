@@ -20,7 +20,7 @@ from cleanup.apply.outcomes import CUT, Broken, Judge, answered, at_work, settle
 from cleanup.errors import CleanupError, SafetyStop
 from cleanup.guards import Limits
 from cleanup.journal import Batch, Journal, Outcome, Unsettled
-from cleanup.limits import SMALL_BATCH
+from cleanup.limits import MOST_IN_FLIGHT, SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State
 from cleanup.portal import refusals
 from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
@@ -33,12 +33,14 @@ from cleanup.portal.errors import (
     Unavailable,
     Unreachable,
 )
+from cleanup.portal.pacing import Load
 from cleanup.portal.wire import BATCH_LIMIT, CallAnswer
 from cleanup.stop import Stop
 
 #: Requests in a row without a usable answer until the run stops.
 _MOST_LOST = 12
-_WORKERS = 16
+#: How many requests more than must be the tastes may cost.
+_TASTES = 25
 #: Seconds that settling has left once a stop was asked for: a portal that answers needs far less.
 _GRACE = 30.0
 _log = structlog.get_logger()
@@ -54,6 +56,7 @@ class Sent:
     at: float
     entries: int
     size: int
+    load: Load
 
 
 class Apply:
@@ -80,6 +83,8 @@ class Apply:
         self._asking = 0
         self._in_flight = 0
         self._lost_in_a_row = 0
+        #: Entries of this round that were not sent yet, about: what is put back is counted anew by the next round.
+        self._to_send = 0
         #: Requests of this process without a usable answer.
         self._silent, self._crashed = set[int](), set[int]()
         #: An entry that was suspected of breaking a request ended when it was sent alone.
@@ -99,8 +104,9 @@ class Apply:
         """Raises CleanupError when it cannot go on; what was done until then is recorded."""
         await self.settle()
         while not self._stop.asked and self._desk.restart():
+            self._to_send = self._journal.state_counts().get(State.PLANNED, 0)
             async with anyio.create_task_group() as workers:
-                for number in range(_WORKERS):
+                for number in range(MOST_IN_FLIGHT):
                     workers.start_soon(self._work, name=f"worker {number}")
             if not isinstance(self._stop.error, Unreachable | AnswerLost):
                 await self.settle()
@@ -177,7 +183,9 @@ class Apply:
         """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
         pacer = self._ender.pacer
         each = pacer.size.seconds_each
-        if each is None or pacer.bucket is None:
+        if pacer.bucket is None:
+            return 10 * BATCH_LIMIT if each is not None else BATCH_LIMIT
+        if each is None:
             return 10 * BATCH_LIMIT
         return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
 
@@ -212,11 +220,15 @@ class Apply:
             self._in_flight -= 1
 
     def _wanted(self) -> int:
-        """A batch; near the end, where the bucket has room, a fair part of what is left, so that all end together."""
+        """A batch: a taste while it is not known how many may be in flight; near the end a fair part of what is left,
+        so that all end together. Neither where the bucket has no room for more requests than must be.
+        """
         pacer = self._ender.pacer
         size = pacer.size.now
-        crowded = pacer.bucket is not None and pacer.bucket.left < 2 * pacer.concurrency.now
-        if crowded or self._checking or self._desk.more():
+        spare = math.inf if pacer.bucket is None else pacer.bucket.left - self._ender.let_through(self._to_send) / size
+        if pacer.concurrency.starting and spare >= _TASTES:
+            return pacer.size.taste
+        if spare < 2 * pacer.concurrency.now or self._checking or self._desk.more():
             return size
         return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
 
@@ -224,7 +236,8 @@ class Apply:
         now, size = self._clock(), self._ender.pacer.size
         quiet_at = now + timedelta(seconds=at_work(size.predicted(len(batch))))
         request = self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
-        return Sent(request, now, time.monotonic(), len(batch), size.now)
+        self._to_send -= len(batch)
+        return Sent(request, now, time.monotonic(), len(batch), size.now, self._ender.load())
 
     def _batch(self, sent: Sent, ended: int) -> Batch:
         return Batch(
@@ -235,6 +248,8 @@ class Apply:
             ended=ended,
             size=sent.size,
             seconds=time.monotonic() - sent.at,
+            in_flight=sent.load.window,
+            slowdown=self._ender.pacer.concurrency.slowdown,
         )
 
     def _ending(self, entry: Entry) -> Ending:
@@ -255,7 +270,7 @@ class Apply:
             self._silent.add(sent.request)
         if batch[0].alone and isinstance(error, Crashed):
             return  # a suspect that breaks its own request says nothing about the portal
-        self._ender.pacer.broke(len(batch))
+        self._ender.pacer.broke(len(batch), load=sent.load)
         if not isinstance(error, Unavailable):  # a portal that is busy never ends a run; the pacer slows down
             await self._after_loss(error)
 

@@ -32,18 +32,24 @@ def check(
     *,
     portal: PortalOptions,
 ) -> None:
-    """Probe the portal: webhook, rights, methods, limits, clock, how many instances. Changes nothing."""
+    """Examine the portal: the way there, rights, methods, limits, clocks, instances. Changes nothing."""
     from cleanup import commands
-    from cleanup.reports import probe
+    from cleanup.portal import auth
+    from cleanup.reports import checkup
+    from cleanup.reports.checkup import shown
 
     setting = setting_of(portal)
-    connection = run_async(commands.check, setting)
-    findings = probe.findings(connection.probe, setting.webhook.portal)
+    access = checkup.Access(
+        kind=f"incoming webhook of user {setting.webhook.user}", source=auth.source(portal.webhook_file)
+    )
+    found = run_async(commands.check, setting, access)
+    findings = checkup.judged(found)
     if output is Output.JSON:
-        print_json(probe.as_json(findings, connection.probe, setting.webhook.portal))
+        print_json(shown.as_json(findings, found))
     else:
-        probe.show(findings, open_console())
-    commands.require_rights(connection.probe, setting.webhook.portal)
+        shown.show(findings, open_console())
+    if failure := checkup.failure_of(findings, found):
+        raise failure
 
 
 @app.command()

@@ -5,7 +5,6 @@ A command returns a Result when a journal exists, whatever happened; before that
 
 from cleanup.commands.applying import Window, apply, refusals
 from cleanup.commands.asking import (
-    check,
     difference,
     explain_by_rules,
     explain_by_run,
@@ -13,6 +12,7 @@ from cleanup.commands.asking import (
     inventory,
     verify,
 )
+from cleanup.commands.checking import check
 from cleanup.commands.connection import Result, Setting, require_rights
 from cleanup.commands.planning import plan
 from cleanup.commands.running import run

@@ -1,4 +1,4 @@
-"""The verbs that only ask: `check`, `verify`, `inventory`, `explain`."""
+"""The verbs that only ask: `verify`, `inventory`, `explain`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,20 +14,12 @@ from cleanup.errors import ExitCode, SafetyStop, UsageError
 from cleanup.inventory import Survey, survey
 from cleanup.journal import Journal
 from cleanup.model import Instance
-from cleanup.portal.connect import Connection, connect
+from cleanup.portal.connect import Connection
 from cleanup.reports.document import Document
 from cleanup.reports.explanation import Told
 from cleanup.rules import RuleBook
 from cleanup.rules.explain import explain
 from cleanup.verify import Survivors, survivors
-
-
-async def check(setting: Setting) -> Connection:
-    """Probes the portal. The connection is closed when this returns; its probe is what is wanted."""
-    async with connect(
-        setting.webhook, Pace(), memory=setting.state.memory(setting.webhook.portal), clock=clock
-    ) as connection:
-        return connection
 
 
 async def verify(setting: Setting, journal: Journal) -> tuple[Survivors, int]:

@@ -211,6 +211,7 @@ class _File:
             operating_share=found.scalar("operating_share", partial(scalars.number, above=0, to=1), 0.9),
             batch_seconds=found.scalar("batch_seconds", partial(scalars.number, above=0, to=50), 10.0),
             concurrency=found.scalar("concurrency", _concurrency, "auto"),
+            max_slowdown=found.scalar("max_slowdown", partial(scalars.number, above=1, to=10), 1.5),
         )
 
     def _requests(self, pace: Section) -> str | Requests:

@@ -98,6 +98,7 @@ def _pace() -> Schema:
         "operating_share": _number(0, 1),
         "batch_seconds": _number(0, 50),
         "concurrency": _or_word(_whole(1), "auto"),
+        "max_slowdown": _number(1, 10),
     }
     return _object(vocabulary.PACE, shapes)
 

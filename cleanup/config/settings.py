@@ -25,3 +25,5 @@ class Pace:
     batch_seconds: float = 10.0
     #: Requests in flight: auto or a number.
     concurrency: str | int = "auto"
+    #: How many times longer a kill may take than on a portal without load of ours, for `auto`.
+    max_slowdown: float = 1.5

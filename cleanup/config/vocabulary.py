@@ -31,7 +31,8 @@ PACE = _keys(
     operating_limit="Seconds of server time for each method in the portal's window; 480, self-hosted mostly 420.",
     operating_share="The part of it that we use, up to 1; 0.9 when it is not given.",
     batch_seconds="How long one request should take, up to 50; 10 when it is not given.",
-    concurrency="Requests in flight: auto or a number.",
+    concurrency="Requests in flight: auto, or a number that auto may not exceed.",
+    max_slowdown="How many times longer a kill may take than without our load, above 1; 1.5 when it is not given.",
 )
 REQUESTS = _keys(burst="How many requests may go at once.", per_second="How many may follow each second.")
 PROTECT = _keys(

@@ -1,7 +1,10 @@
-"""How many kills one request takes and how many requests are in flight, by what they were measured to take."""
+"""How many kills one request takes, by what they were measured to take."""
 
 #: Calls in the batch that goes first after a reset, or while the cost of a call is unknown.
 SMALL_BATCH = 10
+#: Seconds that a taste takes: a batch that is sent to see how the portal bears one request more. And its least size,
+#: and that of the first one.
+_TASTE, _LEAST_TASTE, _FIRST_TASTE = 0.05, 2, 5
 
 
 class BatchSize:
@@ -28,6 +31,12 @@ class BatchSize:
         fits = self._target / each if each > 0 else float(self._largest)
         return max(1, int(min(self._largest, self._ceiling, fits)))
 
+    @property
+    def taste(self) -> int:
+        """Kills enough to measure what one takes, and no more."""
+        each = self.seconds_each
+        return min(self.now, _FIRST_TASTE if each is None or each <= 0 else max(_LEAST_TASTE, int(_TASTE / each)))
+
     def predicted(self, count: int) -> float:
         return count * (self.seconds_each if self.seconds_each is not None else 1.0)
 
@@ -44,47 +53,3 @@ class BatchSize:
     def broke(self, count: int) -> None:
         """A request of `count` kills broke: 5xx, time-out, no answer."""
         self._ceiling = max(1.0, min(self._ceiling, count) / 2)
-
-
-class Concurrency:
-    """How many requests are in flight: slow start, then as many as keep the portal busy and no more.
-
-    A delay-based congestion window as in TCP Vegas (Brakmo and Peterson, 1995): from the seconds per kill against the
-    best seen it follows how many of our requests only wait in a queue of the portal. Fewer than one: one more request;
-    more than three: one less. A kill that takes longer than `slowdown` times the best shrinks the window by a quarter.
-    """
-
-    _FEWEST_QUEUED, _MOST_QUEUED = 1.0, 3.0
-
-    def __init__(self, *, start: int = 4, largest: int = 16, slowdown: float = 1.5) -> None:
-        self._largest, self._slowdown = largest, slowdown
-        self._window = float(min(start, largest))
-        self._best: float | None = None
-        self._since_cut = 0
-        self._starting = True
-
-    def __repr__(self) -> str:
-        return f"<Concurrency {self.now} of {self._largest}>"
-
-    @property
-    def now(self) -> int:
-        return max(1, int(self._window))
-
-    def answered(self, count: int, seconds: float) -> None:
-        """A request of `count` kills took the portal `seconds`, the way there and back taken off."""
-        each = max(seconds / max(1, count), 1e-6)
-        self._since_cut += 1
-        self._best = each if self._best is None else min(self._best, each)
-        queued = self._window * (1 - self._best / each)
-        if queued < (self._MOST_QUEUED if self._starting else self._FEWEST_QUEUED):
-            self._window = min(float(self._largest), self._window + 1)
-        elif self._since_cut > self._window and queued > self._MOST_QUEUED:
-            self._starting = False
-            slow = each > self._slowdown * self._best
-            self._window = max(1.0, self._window * 0.75 if slow else self._window - 1)
-            self._since_cut = 0
-
-    def broke(self) -> None:
-        self._window = max(1.0, self._window / 2)
-        self._since_cut = 0
-        self._starting = False

@@ -15,6 +15,8 @@ _FASTEST_RECHECK = 1.0
 #: PORTAL.md 4.2: a request that took less is not billed.
 _NOTICED = 0.1
 _TINY = 1e-9
+#: Calls of a batch that is sent for its reading: fewer would tell what one costs too badly.
+_PROBE = 5.0
 #: Less than this part of a limit is not worth a request.
 _DRIBBLE = 0.05
 #: By which part of a limit a quiet window raises what refusals lowered.
@@ -144,9 +146,9 @@ class Gauge:
         return not self._in_flight and sum(charge.units[method] for charge in self.charges) > 2 * SMALL_BATCH
 
     def _probe(self, method: str, units: float, each: float) -> float:
-        """A small batch that is sent for its reading: it takes at most half of what is left to the limit itself."""
-        left = self.room(method) + (1 - self.share) * self.limit
-        return min(units, SMALL_BATCH, max(left / 2 / each, 0.0 if self._in_flight else 1.0))
+        """A short batch that is sent for its reading: it takes at most half of what is left to the limit itself."""
+        left, least = self.room(method) + (1 - self.share) * self.limit, 0.0 if self._in_flight else 1.0
+        return min(units, _PROBE, max(left / 2 / each, least))
 
     @property
     def _in_flight(self) -> bool:

@@ -94,6 +94,12 @@ def find(webhook_file: Path | None) -> Webhook:
     raise UsageError(f"No webhook: set B24_WEBHOOK_URL, or name a file by --webhook-file or B24_WEBHOOK_FILE. {_HINT}")
 
 
+def source(webhook_file: Path | None) -> str:
+    """Where `find` takes it from, for a person."""
+    file = webhook_file or os.environ.get("B24_WEBHOOK_FILE")
+    return f"the file {file}" if file else "B24_WEBHOOK_URL"
+
+
 def is_given(webhook_file: Path | None) -> bool:
     """Whether `find` has something to look at."""
     return webhook_file is not None or any(map(os.environ.get, ("B24_WEBHOOK_FILE", "B24_WEBHOOK_URL")))

@@ -22,7 +22,7 @@ from cleanup.portal.errors import (
     Unavailable,
     Unreachable,
 )
-from cleanup.portal.pacing import Pacer, Permit
+from cleanup.portal.pacing import Load, Pacer, Permit
 from cleanup.portal.transport import Reply, Transport
 from cleanup.portal.wire import Call, CallAnswer, CallError, Json, Parameter
 from cleanup.words import in_brief
@@ -66,12 +66,19 @@ class Line:
         self.counters = Counters()
         #: Requests that are on their way now.
         self.in_flight = 0
+        #: The last answer as a whole: what it says of `batch` as a method of its own.
+        self.outer = CallAnswer()
         #: Seconds from the last request that was answered to its answer.
         self.round_trip = 0.0
 
     @property
     def portal(self) -> str:
         return self._transport.portal
+
+    @property
+    def moved_to(self) -> str | None:
+        """The host that a renamed portal answers from; None: it answers from the webhook's own."""
+        return self._transport.moved_to
 
     async def batch(self, calls: Sequence[Call], permit: Permit) -> list[CallAnswer]:
         """The answers in the order of the calls. Raises PortalError for the request as a whole."""
@@ -89,7 +96,8 @@ class Line:
             self._note(lost, calls, permit)
             raise lost from error
         self.round_trip = time.monotonic() - began
-        self.pacer.answered(permit, _readings(calls, answers, wire.call_answer(document)))
+        self.outer = wire.call_answer(document)
+        self.pacer.answered(permit, _readings(calls, answers, self.outer))
         self._note_limits(calls, answers)
         return answers
 
@@ -301,7 +309,7 @@ class Reader:
     async def _chain(self, calls: Sequence[Call]) -> list[CallAnswer] | None:
         """The answers to chained pages. None: the oldest generation cannot do without a count, so ask with one."""
         answers = await self.ask(calls)
-        if self._start == -1 and _is_sql_error(answers[0].error):
+        if self._start == -1 and is_sql_error(answers[0].error):
             self._start = 0
             return None
         return answers
@@ -448,7 +456,7 @@ def _ascends(page: Page, last: str) -> bool:
     return True
 
 
-def _is_sql_error(error: CallError | None) -> bool:
+def is_sql_error(error: CallError | None) -> bool:
     return error is not None and error.code == "ERROR_CORE"
 
 
@@ -520,15 +528,23 @@ class Ender:
         seconds = self.pacer.size.predicted(max(kills, terminates))
         return {METHOD_OF[Action.KILL]: kills, METHOD_OF[Action.TERMINATE]: terminates, BATCH: seconds}
 
+    def let_through(self, wanted: int) -> float:
+        """How many of `wanted` endings the operating budget has room for now."""
+        return wanted * self.pacer.budget.fit(self._units(wanted, wanted), time.monotonic()) if wanted else 0.0
+
+    def load(self) -> Load:
+        """What a request that goes now adds to."""
+        return Load(self.pacer.concurrency.now, self._line.in_flight + 1)
+
     async def end(self, endings: Sequence[Ending], permit: Permit) -> list[CallAnswer]:
         """Sends the endings in this order as one request; one answer for each. Raises PortalError for all of them."""
         calls = [_end_call(ending) for ending in endings]
         permit.use({**_count(calls), BATCH: self.pacer.size.predicted(len(calls))})
-        began = time.monotonic()
+        began, load = time.monotonic(), self.load()
         with self.pacer.working.measure():
             answers = await self._line.batch(calls, permit)
         if succeeded := sum(answer.succeeded for answer in answers):
-            self.pacer.ended(len(calls), time.monotonic() - began, succeeded=succeeded)
+            self.pacer.ended(len(calls), time.monotonic() - began, succeeded=succeeded, load=load)
         return answers
 
 

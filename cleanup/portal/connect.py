@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cleanup.config.settings import Pace, Requests
 from cleanup.limits import (
+    MOST_IN_FLIGHT,
     ORDINARY_RATE,
     BatchSize,
     Concurrency,
@@ -57,7 +58,7 @@ async def connect(
     stop = stop or Stop()
     async with open_transport(webhook) as transport:
         remembered = BucketMemory(memory) if memory else None
-        line = Line(transport, _pacer(pace, remembered, learned))
+        line = Line(transport, pacer_of(pace, remembered, learned))
         reader = Reader(line, clock)
         with stop.interrupts() as scope:
             probe = await reader.probe()
@@ -69,17 +70,22 @@ async def connect(
         yield Connection(line, reader, probe, clock)
 
 
-def _pacer(pace: Pace, memory: BucketMemory | None, learned: Learned | None) -> Pacer:
+def pacer_of(pace: Pace, memory: BucketMemory | None, learned: Learned | None) -> Pacer:
     rate = _rate(pace)
-    largest = 16 if pace.concurrency == "auto" else int(pace.concurrency)
+    most = MOST_IN_FLIGHT if pace.concurrency == "auto" else int(pace.concurrency)
     return Pacer(
         bucket=RequestBucket(rate, memory) if rate else None,
         budget=OperatingBudget(limit=_operating_limit(pace, learned), share=pace.operating_share),
         size=BatchSize(
             target=pace.batch_seconds, largest=BATCH_LIMIT, expected=learned.seconds_each if learned else None
         ),
-        concurrency=Concurrency(largest=largest),
+        concurrency=Concurrency(largest=most, slowdown=pace.max_slowdown, known=_known_window(pace, learned)),
     )
+
+
+def _known_window(pace: Pace, learned: Learned | None) -> int:
+    """What the last run had in flight on average, and less by as much as it may have slowed the portal down."""
+    return 1 if learned is None else max(1, int(learned.per_second * learned.seconds_each / pace.max_slowdown))
 
 
 def _operating_limit(pace: Pace, learned: Learned | None) -> float:

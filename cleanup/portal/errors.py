@@ -3,6 +3,8 @@
 PortalError
 ├── NotExecuted              certainly nothing was done: the same request may be sent again
 │   ├── Unreachable          no connection was made (exit 6)
+│   │   ├── Untrusted        its certificate, or the encryption with it, is not in order
+│   │   └── Misdirected      it redirects to where the secret is not sent
 │   ├── RateLimited          503 QUERY_LIMIT_EXCEEDED: wait for the request bucket
 │   ├── OperationLimited     429 OPERATION_TIME_LIMIT: wait for the operating budget
 │   ├── Overloaded           OVERLOAD_LIMIT: the whole portal's REST is blocked (exit 6)
@@ -17,7 +19,14 @@ from cleanup.errors import AccessError, CleanupError, StoppedEarly
 
 
 class PortalError(CleanupError):
-    """A request that gave no result. The text never holds the webhook's secret."""
+    """A request that gave no result. The text never holds the webhook's secret.
+
+    It is what came back, with `advice`, what to do about it, behind; "" where there is none.
+    """
+
+    def __init__(self, told: str, advice: str = "") -> None:
+        super().__init__(f"{told} {advice}".rstrip())
+        self.told, self.advice = told, advice
 
 
 class NotExecuted(PortalError):
@@ -25,6 +34,14 @@ class NotExecuted(PortalError):
 
 
 class Unreachable(NotExecuted, StoppedEarly):
+    pass
+
+
+class Untrusted(Unreachable):
+    pass
+
+
+class Misdirected(Unreachable):
     pass
 
 

@@ -188,6 +188,15 @@ class Permit:
         self.charge.started = time.monotonic()
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the portal had of ours when a request was sent."""
+
+    #: How many requests might be in flight, and how many were, this one among them.
+    window: int
+    busy: int
+
+
 class Pacer:
     """Bucket, budget, batch size and concurrency of one portal in one process."""
 
@@ -297,16 +306,18 @@ class Pacer:
     def operation_refused(self, methods: Iterable[str]) -> None:
         self.budget.refused(methods, time.monotonic())
 
-    def ended(self, count: int, seconds: float, *, succeeded: int) -> None:
+    def ended(self, count: int, seconds: float, *, succeeded: int, load: Load) -> None:
         """A batch of `count` kills was answered after `seconds`; so many of them ended."""
         self.endings += succeeded
         self.size.answered(count, seconds)
-        self.concurrency.answered(count, max(seconds - self.round_trip, 0.2 * seconds))
+        self.round_trip = min(self.round_trip, seconds)
+        at_portal = max(seconds - self.round_trip, 0.2 * seconds)
+        self.concurrency.answered(count, at_portal, window=load.window, busy=load.busy)
         self._resize()
 
-    def broke(self, count: int) -> None:
+    def broke(self, count: int, *, load: Load) -> None:
         self.size.broke(count)
-        self.concurrency.broke()
+        self.concurrency.broke(window=load.window)
         self._resize()
 
     def _resize(self) -> None:

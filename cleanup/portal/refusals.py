@@ -48,15 +48,15 @@ def of_call(error: CallError, *, portal: str, asked: str) -> PortalError | None:
     code = error.code.upper()
     told = f"{portal} answered {asked} with {error}"
     if code == "QUERY_LIMIT_EXCEEDED":
-        return RateLimited(f"{told}. Too many requests come from this address; the next run goes on.")
+        return RateLimited(f"{told}.", "Too many requests come from this address; the next run goes on.")
     if code == "OPERATION_TIME_LIMIT":
-        return OperationLimited(f"{told}. The method's operating time is used up for now.")
+        return OperationLimited(f"{told}.", "The method's operating time is used up for now.")
     if code == "OVERLOAD_LIMIT":
-        return Overloaded(f"{told}. The portal has blocked its REST; ask its support, then go on.")
+        return Overloaded(f"{told}.", "The portal has blocked its REST; ask its support, then go on.")
     advice = _LICENCE if code == "ACCESS_DENIED" and _is_licence(error.text) else _ADVICE.get(code)
     if code == "ACCESS_DENIED" and advice is None:
         advice = _ADMIN
-    return None if advice is None else AccessRefused(f"{told}. {advice}")
+    return None if advice is None else AccessRefused(f"{told}.", advice)
 
 
 def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -> PortalError | None:
@@ -70,9 +70,9 @@ def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -
     if status == 429:
         return OperationLimited(f"{portal} answered {asked} with HTTP 429.")
     if status in {401, 403}:
-        return AccessRefused(f"{portal} answered {asked} with HTTP {status}. {_WEBHOOK}")
+        return AccessRefused(f"{portal} answered {asked} with HTTP {status}.", _WEBHOOK)
     if status == 404:
-        return AccessRefused(f"{portal} answered {asked} with HTTP 404. Check host and path of the webhook.")
+        return AccessRefused(f"{portal} answered {asked} with HTTP 404.", "Check host and path of the webhook.")
     if status >= 400:
         return AnswerLost(f"{portal} answered {asked} with HTTP {status} and no readable text.")
     return None
@@ -85,7 +85,7 @@ def _by_status(status: int, error: CallError, portal: str, asked: str) -> Portal
     if status > 500 or status == 408 or error.code.upper() in _UNCLEAR:
         return AnswerLost(f"{told}.")
     if status in {401, 403}:
-        return AccessRefused(f"{told}. {_WEBHOOK}")
+        return AccessRefused(f"{told}.", _WEBHOOK)
     return Rejected(f"{told}.", code=error.code, text=error.text)
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from cleanup.errors import UsageError
 from cleanup.portal.auth import Webhook, is_loopback
-from cleanup.portal.errors import AnswerLost, Unreachable
+from cleanup.portal.errors import AnswerLost, Misdirected, Unreachable, Untrusted
 from cleanup.portal.wire import Json
 
 #: The portal cuts a request at 60 s (PORTAL.md 4); a little more lets its own 504 reach us.
@@ -51,6 +51,12 @@ class Transport:
     def portal(self) -> str:
         return self._webhook.portal
 
+    @property
+    def moved_to(self) -> str | None:
+        """The host that a renamed portal answers from; None: it answers from the webhook's own."""
+        there = urlsplit(self._base).netloc
+        return None if there == urlsplit(self._webhook.base).netloc else there
+
     def redact(self, text: str) -> str:
         """A text of the portal's, which may repeat the address that was asked, without the secret."""
         return self._webhook.redact(text)
@@ -63,7 +69,7 @@ class Transport:
             if location is None:
                 return reply
             url = self._redirected(url, location, method)
-        raise Unreachable(f"{self.portal} redirects in a circle. Check the webhook's address.")
+        raise Misdirected(f"{self.portal} redirects in a circle. Check the webhook's address.")
 
     async def _post_once(self, url: str, body: Json) -> tuple[Reply, str | None]:
         self.sent += 1
@@ -90,14 +96,14 @@ class Transport:
             parts = urlsplit(target)
             host = parts.hostname or ""
         except ValueError:
-            raise Unreachable(f"{self.portal} redirects to something that is no address.") from None
+            raise Misdirected(f"{self.portal} redirects to something that is no address.") from None
         rehearsal = self._webhook.scheme == "http" and parts.scheme == "http" and is_loopback(host)
         if parts.scheme != "https" and not rehearsal:
-            raise Unreachable(f"{self.portal} redirects to a plain http address; the secret is not sent there.")
+            raise Misdirected(f"{self.portal} redirects to a plain http address; the secret is not sent there.")
         if is_loopback(urlsplit(self._webhook.base).hostname or "") and not is_loopback(host):
-            raise Unreachable(f"{self.portal} redirects to {host}, away from this machine. It is not followed there.")
+            raise Misdirected(f"{self.portal} redirects to {host}, away from this machine. It is not followed there.")
         if not parts.path.endswith("/" + method):
-            raise Unreachable(
+            raise Misdirected(
                 f"{self.portal} redirects to a page of {host}, not to its REST. Check the webhook's address."
             )
         if host != urlsplit(self._base).hostname:
@@ -116,7 +122,7 @@ def _reply(status: int, body: bytes) -> Reply:
 def _ours(error: Exception, webhook: Webhook) -> Unreachable | AnswerLost:
     portal = webhook.portal
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return Unreachable(
+        return Untrusted(
             f"{portal}: its certificate is not trusted: {_reason(error.os_error, webhook)}. Nothing was sent. "
             "For a company's own authority name its file in SSL_CERT_FILE."
         )

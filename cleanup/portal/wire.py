@@ -85,6 +85,8 @@ class CallAnswer:
     answered: bool = False
     total: int | None = None
     meter: Meter | None = None
+    #: The portal has a counter for it, but tells null for what it shows.
+    hides_meter: bool = False
 
     @property
     def succeeded(self) -> bool:
@@ -150,6 +152,7 @@ def call_answer(document: Json) -> CallAnswer:
         answered=True,
         total=_whole(document.get("total")),
         meter=meter(document.get("time")),
+        hides_meter=hides_meter(document.get("time")),
     )
 
 
@@ -179,6 +182,11 @@ def _inner_answer(maps: Mapping[str, Mapping[str, Json]], key: str) -> CallAnswe
         total=_whole(maps["result_total"].get(key)),
         meter=meter(maps["result_time"].get(key)),
     )
+
+
+def hides_meter(time: Json) -> bool:
+    """Whether a `time` block has the place for a counter and nothing in it."""
+    return isinstance(time, dict) and "operating" in time and time["operating"] is None
 
 
 def _by_key(value: Json) -> Mapping[str, Json]:

@@ -44,12 +44,18 @@ def limits(snapshot: Snapshot, *, gauges: bool = False) -> list[str]:
     """With `gauges` each level has a small bar, where there is room for it."""
     parts = []
     if snapshot.in_flight is not None:
-        parts.append(f"{snapshot.in_flight} in flight")
+        parts.append(f"{snapshot.in_flight}{_of(snapshot.window)} in flight")
     if snapshot.batch is not None:
         parts.append(f"{snapshot.batch} a batch")
+    if snapshot.slowdown is not None:
+        parts.append(f"kills {snapshot.slowdown:.1f}× unloaded")
     if snapshot.bucket is not None:
         parts.append(f"bucket {_gauge(snapshot.bucket, gauges)}{_level(snapshot.bucket, digits=0)} used")
     return [*parts, *(operating(snapshot.operating, gauges=gauges) if snapshot.operating else [])]
+
+
+def _of(window: int | None) -> str:
+    return "" if window is None else f" of {window}"
 
 
 def operating(counter: Operating, *, gauges: bool) -> list[str]:

@@ -56,6 +56,8 @@ class Meter:
             operating=fullest(pacer.budget.gauges, now=self._clock()),
             batch=pacer.size.now,
             in_flight=self._line.in_flight,
+            window=pacer.concurrency.now,
+            slowdown=pacer.concurrency.slowdown,
         )
 
 

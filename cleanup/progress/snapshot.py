@@ -42,6 +42,9 @@ class Snapshot:
     #: Entries that one request takes.
     batch: int | None = None
     in_flight: int | None = None
+    #: How many requests may be in flight, and seconds per kill in multiples of those without load of ours.
+    window: int | None = None
+    slowdown: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

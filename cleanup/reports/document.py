@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cleanup.errors import ExitCode
-from cleanup.journal import EntryCount, Journal
+from cleanup.journal import Batch, EntryCount, Journal
 from cleanup.model import Decision, State
 
 #: A document is JSON: texts, numbers, lists and maps.
@@ -46,7 +46,20 @@ def document(journal: Journal, *, verb: str, exit_code: int, state: str | None =
         ],
         "requests": {name: getattr(usage, name) for name in ("sent", "retried", "query_limit", "operation_limit")},
         "seconds": {name: round(getattr(usage, name), 3) for name in ("wall", "waiting_rate", "waiting_operating")},
+        "pace": _pace(journal.last_batch()),
         "exit": int(exit_code),
+    }
+
+
+def _pace(last: Batch | None) -> Document | None:
+    """How fast the last batch went; None: there was none."""
+    if last is None:
+        return None
+    return {
+        "in_flight": last.in_flight,
+        "batch": last.size,
+        "seconds_each": round(last.seconds / last.entries, 4) if last.entries else None,
+        "slowdown": last.slowdown,
     }
 
 

@@ -63,8 +63,16 @@ def _show_requests(document: Document, console: Console) -> None:
         for name, what in (("waiting_rate", "the request rate"), ("waiting_operating", "the operating budget"))
         if seconds[name] >= 1
     ]
+    if document["verb"] == "status" and (pace := document["pace"]):
+        console.print(_pace(pace))
     told = ", ".join([f"{requests['sent']} requests", *extra, f"{seconds['wall']:.1f} s", *waited])
     console.print(told)
+
+
+def _pace(pace: Document) -> str:
+    slow = "" if pace["slowdown"] is None else f", {pace['slowdown']:.1f} times as long as without our load"
+    each = "" if pace["seconds_each"] is None else f", {pace['seconds_each'] * 1000:,.0f} ms each{slow}"
+    return f"pace at last: {pace['in_flight']} requests in flight, up to {pace['batch']} in one{each}"
 
 
 def named(document: Document) -> str:

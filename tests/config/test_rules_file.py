@@ -78,7 +78,7 @@ def test_what_a_file_does_not_say_has_the_documented_defaults() -> None:
     file = parse_rules(RULE.format("everything"), "rules.yaml")
     assert file.limits == Limits(max_kill=500, max_percent=25.0, max_failed_percent=10.0)
     assert (file.pace.requests, file.pace.operating_limit, file.pace.operating_share) == ("auto", 480.0, 0.9)
-    assert (file.pace.batch_seconds, file.pace.concurrency) == (10.0, "auto")
+    assert (file.pace.batch_seconds, file.pace.concurrency, file.pace.max_slowdown) == (10.0, "auto", 1.5)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,7 @@ def test_what_a_file_does_not_say_has_the_documented_defaults() -> None:
         ("version: 1\nlimits: ¦off\nrules: []\n", "must be a map"),
         ("version: 1\npace: {operating_share: ¦1.5}\nrules: []\n", "1"),
         ("version: 1\npace: {batch_seconds: ¦60}\nrules: []\n", "up to 50"),
+        ("version: 1\npace: {max_slowdown: ¦1}\nrules: []\n", "1"),
         ("version: 1\npace: {concurrency: ¦0}\nrules: []\n", "from 1"),
         ("version: 1\npace: {requests: ¦fast}\nrules: []\n", "not known"),
         ("version: 1\npace: {requests: ¦{burst: 50}}\nrules: []\n", "lacks “per_second”"),
