@@ -89,8 +89,9 @@ def tell(*, instances: int, seed: int, console: Console) -> int:
 
 def _stage(folder: Path, webhook: str, console: Console) -> Stage:
     (folder / "rules.yaml").write_text(_RULES, encoding="utf-8")
-    environment = os.environ | {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
-    environment.pop("B24_WEBHOOK_FILE", None)
+    # Nothing of the user's own may lead this story to a real portal.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
+    environment |= {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
     return Stage(console, folder, webhook.split("/")[2], environment)
 
 

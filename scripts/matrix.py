@@ -127,7 +127,8 @@ def _measured(name: str, webhook: str, folder: Path) -> float:
     from urllib.request import urlopen
 
     host = webhook.split("/")[2]
-    environment = os.environ | {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
+    environment |= {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
     (folder / "rules.yaml").write_text(EVERYTHING, encoding="utf-8")
 
     def tool(*words: str) -> dict[str, Any]:

@@ -122,7 +122,8 @@ def measure(scenario: Scenario) -> int:
 
 def _measure(scenario: Scenario, folder: Path, webhook: str) -> int:
     host = webhook.split("/")[2]
-    environment = os.environ | {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
+    environment |= {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(folder / "state")}
     (folder / "rules.yaml").write_text(RULES.format(operating_limit=scenario.operating_limit), encoding="utf-8")
 
     def tool(*words: str) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class Bench:
     def setting(self) -> Setting:
         return Setting(
             state=StateDirectory(self.folder / "state"),
-            webhook=auth.parse(self.sandbox.webhook),
+            authorization=auth.parse(self.sandbox.webhook),
+            source="B24_WEBHOOK_URL",
             console=Console(file=StringIO()),
         )
 
@@ -167,10 +168,22 @@ class Shop:
             preexec_fn=limit,
         )
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def python(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Python itself, as the tool would have it."""
+        return subprocess.run(
+            [sys.executable, *words],
+            env=self.environment(**environment),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "cleanup", *words],
-            env=self.environment(),
+            env=self.environment(**environment),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

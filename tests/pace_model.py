@@ -79,7 +79,7 @@ class Senders:
         return self.seen[already:]
 
     def _send(self) -> None:
-        kills = self.size.taste if self.concurrency.starting else self.size.now
+        kills = self.size.taste() if self.concurrency.starting else self.size.now
         done = self.portal.done_at(self.now, kills)
         self._sent += 1
         busy = len(self._flying) + 1

@@ -38,7 +38,9 @@ def read(page: Path, home: Path, webhook: str) -> subprocess.CompletedProcess[st
     portal = webhook.split("/")[2]
     _furnish(home, webhook, portal)
     text = terminals(page).replace("https://acme.bitrix24.ru/rest/1/xxxxxxxxxxxxxxxx/", webhook)
-    text = text.replace("acme.bitrix24.ru", portal).replace("8090", str(_free_port()))
+    text = (
+        text.replace("acme.bitrix24.ru", portal).replace("8090", str(_free_port())).replace("8765", str(_free_port()))
+    )
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("B24_", "COVERAGE"))}
     environment |= {"HOME": str(home), "PATH": f"{home}/bin:/usr/bin:/bin", "PYTHONPATH": str(TOP), "NO_COLOR": "1"}
     environment |= {"B24_WEBHOOK_URL": webhook, "B24_CLEANUP_STATE_DIR": str(home / "state")}

@@ -19,7 +19,7 @@ import pytest
 from cleanup import commands
 from cleanup.errors import ExitCode
 from cleanup.portal import auth
-from cleanup.reports.checkup import Access, Finding, failure_of, judged
+from cleanup.reports.checkup import Finding, failure_of, judged
 from cleanup.reports.checkup.shown import as_json
 from cleanup.sandbox import Fault, Refusal
 from cleanup.sandbox.errors import RestError
@@ -27,7 +27,6 @@ from tests.conftest import Open
 from tests.harness import Bench, Shop, shop
 from tests.test_terminal import ESCAPE, terminal
 
-ACCESS = Access(kind="incoming webhook of user 1", source="B24_WEBHOOK_URL")
 CLOUD = {"licence": "ru_pro100", "bucket": None}
 #: The methods that only read; nothing else may be called by `check`.
 READING = {
@@ -64,8 +63,8 @@ async def check(here: Bench, webhook: str = "") -> Checked:
     """Checks, and looks into the portal's ledger: nothing but reading methods were called."""
     setting = here.setting
     if webhook:
-        setting = replace(setting, webhook=auth.parse(webhook))
-    found = await commands.check(setting, ACCESS)
+        setting = replace(setting, authorization=auth.parse(webhook))
+    found = await commands.check(setting)
     ledger = here.sandbox.ledger
     assert ledger.calls.keys() <= READING
     assert ledger.kills_effective == 0
@@ -240,7 +239,7 @@ async def test_a_method_that_is_used_up_is_a_warning(bench: Open) -> None:
 
 async def test_a_counter_near_its_limit_is_a_warning(bench: Open) -> None:
     async with bench(instances=20, list_seconds=0.2, operating_limit=9000.0) as here:
-        found = await commands.check(here.setting, ACCESS)
+        found = await commands.check(here.setting)
     assert found.answers is not None
     counters = replace(found.answers.counters, inside={"bizproc.workflow.instances": 400.0})
     lines = judged(replace(found, answers=replace(found.answers, counters=counters)))

@@ -35,7 +35,19 @@ FAST = ("--licence", "ru_selfhosted", "--kill-seconds", "0.001")
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined] # it is a group
 OPTIONS = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
 #: Options of other programs that the pages name.
-FOREIGN = {"--system", "--home-dir", "--shell", "--since", "--now", "--from", "--from-file", "--collector"}
+FOREIGN = {
+    "--system",
+    "--home-dir",
+    "--shell",
+    "--since",
+    "--now",
+    "--from",
+    "--from-file",
+    "--collector",
+    "--retry",
+    "--retry-delay",
+    "--retry-connrefused",
+}
 
 
 def sandbox_options(capsys: pytest.CaptureFixture[str]) -> set[str]:

@@ -119,6 +119,7 @@ class Answers:
     """A transport on which the portal says what it is told to."""
 
     portal = "acme.bitrix24.ru"
+    authorization = auth.parse("https://acme.bitrix24.ru/rest/1/abcdefabcdef/")
 
     def __init__(self, status: int, document: Any) -> None:
         self._reply = Reply(status, document, is_json=True)

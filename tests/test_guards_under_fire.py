@@ -76,7 +76,7 @@ async def test_a_list_that_is_cut_short_is_never_planned_as_complete(tmp_path: P
     async with strange() as portal:
         portal.methods[INSTANCES] = _cut(portal, all_ids=ids, shown=150)
         state = StateDirectory(tmp_path / "state")
-        here = Setting(state=state, webhook=auth.parse(portal.webhook), console=Console(file=StringIO()))
+        here = Setting(state=state, authorization=auth.parse(portal.webhook), console=Console(file=StringIO()))
         rules = parse_rules(text, str(tmp_path / "rules.yaml"))
         planned = await commands.plan(here, rules, checkpoint=None, now=None, include_locked=False)
         assert planned.exit_code == 4

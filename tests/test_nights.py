@@ -16,7 +16,9 @@ import yaml
 
 from cleanup import private_file
 from cleanup.errors import UsageError
-from cleanup.portal import auth
+from cleanup.portal import access
+from cleanup.portal.given import Given
+from cleanup.redaction import Redactor
 from cleanup.state_directory import StateDirectory
 from tests.harness import EVERYTHING, Shop, shop
 
@@ -61,6 +63,10 @@ def test_two_nights_at_once_are_one(tmp_path: Path) -> None:
 # Credentials
 
 
+def portal_of(file: Path) -> str:
+    return access.find(Given(webhook_file=file), Redactor()).authorization.portal
+
+
 def secret_file(folder: Path, mode: int) -> Path:
     folder.mkdir(exist_ok=True)
     file = folder / "webhook"
@@ -75,10 +81,10 @@ def secret_file(folder: Path, mode: int) -> Path:
 def test_a_webhook_file_of_ours_may_be_read_by_us_only(tmp_path: Path, mode: int, accepted: bool) -> None:
     file = secret_file(tmp_path / "own", mode)
     if accepted:
-        assert auth.find(file).portal == "acme.bitrix24.ru"
+        assert portal_of(file) == "acme.bitrix24.ru"
     else:
         with pytest.raises(UsageError, match="can be read by others"):
-            auth.find(file)
+            portal_of(file)
 
 
 @pytest.mark.parametrize(("mode", "accepted"), [(0o400, True), (0o440, True), (0o444, False)])
@@ -88,11 +94,11 @@ def test_systemd_gives_credentials_as_0400_or_0440_in_a_directory_of_the_service
     file = secret_file(tmp_path / "credentials", mode)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(file.parent))
     if accepted:
-        assert auth.find(file).portal == "acme.bitrix24.ru"
+        assert portal_of(file) == "acme.bitrix24.ru"
         assert private_file.read(file, "notify file") == WEBHOOK
     else:
         with pytest.raises(UsageError):
-            auth.find(file)
+            portal_of(file)
 
 
 @needs_root
@@ -103,7 +109,7 @@ def test_a_mounted_secret_that_belongs_to_another_user_may_be_readable_by_its_gr
     os.chown(file, 10001, 10001)
     link = tmp_path / "webhook"
     link.symlink_to(file)
-    assert auth.find(link).portal == "acme.bitrix24.ru"
+    assert portal_of(link) == "acme.bitrix24.ru"
 
 
 # systemd

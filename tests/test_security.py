@@ -16,6 +16,7 @@ from cleanup.errors import StoppedEarly
 from cleanup.portal.client import Reader
 from cleanup.sandbox import Fault, Refusal
 from tests.harness import EVERYTHING, Shop, shop
+from tests.oauth import TOKENS, oauth_shop
 from tests.strange_portal import SECRET, Strange, rows, strange
 from tests.test_strange_portals import IDS, plan
 
@@ -87,6 +88,38 @@ def test_the_secret_is_in_no_output_and_no_file_whatever_goes_wrong(
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert {".sqlite", ".log", ".prom", ".csv", ".html"} <= {file.suffix for file in files}
     assert not [file for file in files if secret.encode() in file.read_bytes()]
+
+
+def test_tokens_and_client_secret_are_in_no_output_and_no_file_but_their_own(tmp_path: Path) -> None:
+    """Tokens expire all the time; at last the access is revoked, and the file of no use."""
+    troubles = (Fault.HTML, Fault.BAD_GATEWAY, Fault.TRUNCATED)
+    words = [word for trouble in troubles for word in ("--fault", f"{trouble}=0.03")]
+    with oauth_shop(tmp_path, "--instances", "200", "--token-requests", "3", *words) as here:
+        logs = ("--log-file", "night.log", "--log-format", "json", "-v")
+        told = [
+            here.call("plan", here.rules(EVERYTHING), *logs),
+            here.call(
+                "apply", "last", "--confirm", here.portal, "--max-duration", "2s", *logs, "--metrics-file", "a.prom"
+            ),
+            here.call("check", *logs),
+            here.call("report", "last", "--format", "jsonl", "-o", "r.jsonl"),
+        ]
+        running = here.start("plan", "rules.yaml")
+        arguments = Path(f"/proc/{running.pid}/cmdline").read_bytes()
+        told.append(subprocess.CompletedProcess([], 0, *running.communicate()))
+        here.change(application="revoked", token=False, rates={})
+        told.append(here.call("plan", "rules.yaml", *logs))
+        here.file.write_text(here.file.read_text(encoding="utf-8").replace("{", "[", 1), encoding="utf-8")
+        told.append(here.call("plan", "rules.yaml", *logs))
+        renewals = here.tokens()["renewals"]
+    assert renewals >= 3
+    assert told[-2].returncode == 5
+    assert told[-1].returncode == 2
+    assert not [done for done in told if "Traceback" in done.stderr or TOKENS.search(done.stdout + done.stderr)]
+    assert not TOKENS.search(arguments.decode())
+    files = {file for file in tmp_path.rglob("*") if file.is_file()} - {here.file}
+    assert {".sqlite", ".log", ".prom", ".jsonl", ".lock"} <= {file.suffix for file in files}
+    assert not [file for file in files if TOKENS.search(file.read_bytes().decode("latin-1"))]
 
 
 def test_a_process_of_ours_leaves_no_core(tmp_path: Path) -> None:

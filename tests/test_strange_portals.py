@@ -39,7 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def setting(portal: Strange, folder: Path) -> Setting:
     state = StateDirectory(folder / "state")
-    return Setting(state=state, webhook=auth.parse(portal.webhook), console=Console(file=StringIO()))
+    return Setting(state=state, authorization=auth.parse(portal.webhook), console=Console(file=StringIO()))
 
 
 async def plan(portal: Strange, folder: Path, text: str = EVERYTHING, **options: Any) -> Result:

@@ -22,7 +22,6 @@ from cleanup.guards import Limits
 from cleanup.journal import Batch, Journal, Outcome, Unsettled
 from cleanup.limits import MOST_IN_FLIGHT, SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State
-from cleanup.portal import refusals
 from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
 from cleanup.portal.errors import (
     AnswerLost,
@@ -30,6 +29,7 @@ from cleanup.portal.errors import (
     NotExecuted,
     OperationLimited,
     RateLimited,
+    TokenExpired,
     Unavailable,
     Unreachable,
 )
@@ -183,10 +183,8 @@ class Apply:
         """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
         pacer = self._ender.pacer
         each = pacer.size.seconds_each
-        if pacer.bucket is None:
-            return 10 * BATCH_LIMIT if each is not None else BATCH_LIMIT
-        if each is None:
-            return 10 * BATCH_LIMIT
+        if each is None or pacer.bucket is None:
+            return 10 * BATCH_LIMIT  # the first look-up must hold enough to tell another portal by (guards.py)
         return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
 
     async def _send(self) -> None:
@@ -227,7 +225,7 @@ class Apply:
         size = pacer.size.now
         spare = math.inf if pacer.bucket is None else pacer.bucket.left - self._ender.let_through(self._to_send) / size
         if pacer.concurrency.starting and spare >= _TASTES:
-            return pacer.size.taste
+            return pacer.size.taste(pacer.round_trip)
         if spare < 2 * pacer.concurrency.now or self._checking or self._desk.more():
             return size
         return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
@@ -275,6 +273,8 @@ class Apply:
             await self._after_loss(error)
 
     async def _after_refusal(self, error: NotExecuted) -> None:
+        if isinstance(error, TokenExpired):
+            return  # they are checked once more: the renewal may have taken a while
         if isinstance(error, RateLimited | OperationLimited):
             return  # the pacer knows, and waits before the next permit
         if isinstance(error, Unreachable):
@@ -307,10 +307,10 @@ class Apply:
         _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, **told)
 
     def _for_all(self, answer: CallAnswer) -> CleanupError | None:
-        """An error of one call that holds for the webhook as a whole, such as lost rights."""
+        """An error of one call that holds for the access as a whole, such as lost rights."""
         if answer.error is None or is_operation_limit(answer.error):
             return None
-        return refusals.of_call(answer.error, portal=self._reader.portal, asked="a request to end instances")
+        return self._reader.line.refusal(answer.error, "a request to end instances")
 
     async def _guard(self) -> None:
         """Stops a run that goes wrong. What somebody else ended meanwhile is refused, too, but is no failure."""

@@ -116,10 +116,10 @@ def _now(seconds: float) -> dict[str, Any]:
 
 
 def _portal_of(options: PortalOptions) -> str:
-    from cleanup.portal import auth
+    from cleanup.cli.shared import way_in
 
     try:
-        return auth.find(options.webhook_file).portal
+        return way_in(options).authorization.portal
     except UsageError:
         return ""
 

@@ -27,7 +27,7 @@ from cleanup.cli.options import (
     TellOptions,
     WindowOptions,
 )
-from cleanup.cli.shared import finish, load, moment_of, open_console, run_async, setting_of, state_directory
+from cleanup.cli.shared import finish, load, moment_of, open_console, run_async, setting_of, state_directory, way_in
 from cleanup.errors import ExitCode, SafetyStop, UsageError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def apply(
     def work() -> commands.Result:
         setting, window = setting_of(portal), _window(within)
         with Journal.open(state_directory(portal.state_dir).find(run)) as journal:
-            if not window.dry_run and not commands.refusals(journal, setting.webhook, window):
+            if not window.dry_run and not commands.refusals(journal, setting.authorization, window):
                 _confirm(journal, confirm, setting.console)
             return run_async(commands.apply, setting, journal, window)
 
@@ -153,14 +153,13 @@ def run(
 def _next_of_plan(portal: PortalOptions) -> Callable[["Result"], None]:
     from cleanup import commands
     from cleanup.journal import Journal
-    from cleanup.portal import auth
     from cleanup.reports import story
 
     def show(result: "Result") -> None:
         shown, console = result.document, open_console()
         with Journal.open(Path(shown["checkpoint"]), readonly=True) as journal:
             story.show_story(shown, journal, console)
-            reasons = commands.refusals(journal, auth.find(portal.webhook_file), commands.Window())
+            reasons = commands.refusals(journal, way_in(portal).authorization, commands.Window())
             copied = journal.records_all()
         if "diff" in shown:
             story.show_difference(shown["diff"], console)

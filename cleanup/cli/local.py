@@ -30,11 +30,11 @@ def init(
     """Write a rules file to begin with; with a webhook, one that names what is on its portal. Changes nothing there."""
     from datetime import UTC, datetime
 
-    from cleanup.portal import auth
+    from cleanup.portal import access
     from cleanup.reports.starter import rules_text
 
     _refuse_to_overwrite(file)
-    survey = _survey(portal) if auth.is_given(portal.webhook_file) and not offline else None
+    survey = _survey(portal) if access.is_given(portal.given) and not offline else None
     _write(file, rules_text(str(file), survey, datetime.now(UTC)))
     about = (
         f"for {survey.portal}" if survey else "from the example; with a webhook it would name what is on your portal"

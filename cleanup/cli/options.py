@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cleanup.log_settings import LogFormat, Logging
+from cleanup.portal.given import Given
 
 
 class Output(StrEnum):
@@ -66,6 +67,28 @@ WebhookOption = Annotated[
         "--webhook-file",
         metavar="FILE",
         help="A file that holds the webhook's address [env: B24_WEBHOOK_FILE, or the address in B24_WEBHOOK_URL].",
+        show_default=False,
+    ),
+]
+
+
+WebhookFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--webhook-from",
+        metavar="SOURCE",
+        help="Where the address is: env:NAME, file:PATH, credential:NAME, keyring:NAME [env: B24_WEBHOOK_FROM].",
+        show_default=False,
+    ),
+]
+
+
+OAuthOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--oauth-file",
+        metavar="FILE",
+        help="The credentials file of an application, as login writes it [env: B24_OAUTH_FILE].",
         show_default=False,
     ),
 ]
@@ -169,10 +192,16 @@ class PortalOptions:
     """Which portal, where its runs lie, and what is logged: for every verb that asks a portal."""
 
     webhook_file: WebhookOption = None
+    webhook_from: WebhookFromOption = None
+    oauth_file: OAuthOption = None
     state_dir: StateOption = None
     verbose: VerboseOption = False
     log_format: LogFormatOption = LogFormat.CONSOLE
     log_file: LogFileOption = None
+
+    @property
+    def given(self) -> Given:
+        return Given(webhook_file=self.webhook_file, webhook_from=self.webhook_from, oauth_file=self.oauth_file)
 
     @property
     def logging(self) -> Logging:

@@ -22,6 +22,7 @@ from cleanup.cli.shared import load, moment_of, open_console, print_json, run_as
 from cleanup.errors import CleanupError
 
 if TYPE_CHECKING:
+    from cleanup.commands import Setting
     from cleanup.state_directory import StateDirectory
 
 
@@ -33,16 +34,16 @@ def check(
     portal: PortalOptions,
 ) -> None:
     """Examine the portal: the way there, rights, methods, limits, clocks, instances. Changes nothing."""
+    tell_of_access(setting_of(portal), output)
+
+
+def tell_of_access(setting: "Setting", output: Output) -> None:
+    """What was found. Raises AccessError or another one where the access does not do."""
     from cleanup import commands
-    from cleanup.portal import auth
     from cleanup.reports import checkup
     from cleanup.reports.checkup import shown
 
-    setting = setting_of(portal)
-    access = checkup.Access(
-        kind=f"incoming webhook of user {setting.webhook.user}", source=auth.source(portal.webhook_file)
-    )
-    found = run_async(commands.check, setting, access)
+    found = run_async(commands.check, setting)
     findings = checkup.judged(found)
     if output is Output.JSON:
         print_json(shown.as_json(findings, found))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from cleanup.commands import Result, Setting
     from cleanup.config import RulesFile
+    from cleanup.portal.access import Found
     from cleanup.state_directory import StateDirectory
 
 
@@ -58,12 +59,24 @@ def setting_of(options: PortalOptions) -> "Setting":
     """Opens the logs, too."""
     from cleanup import log
     from cleanup.commands import Setting
-    from cleanup.portal import auth
 
     log.configure(options.logging, SECRETS)
-    webhook = auth.find(options.webhook_file)
-    SECRETS.hide(*webhook.secrets)
-    return Setting(state=state_directory(options.state_dir), webhook=webhook, console=open_console(sys.stderr))
+    found = way_in(options)
+    if found.passed_over:
+        tell(f"the {found.entrance} is used, not what {' or '.join(found.passed_over)} names.")
+    return Setting(
+        state=state_directory(options.state_dir),
+        authorization=found.authorization,
+        source=str(found.entrance.source),
+        console=open_console(sys.stderr),
+    )
+
+
+def way_in(options: PortalOptions) -> "Found":
+    """Raises UsageError."""
+    from cleanup.portal import access
+
+    return access.find(options.given, SECRETS)
 
 
 def open_console(file: Any = None) -> "Console":

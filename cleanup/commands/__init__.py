@@ -14,6 +14,7 @@ from cleanup.commands.asking import (
 )
 from cleanup.commands.checking import check
 from cleanup.commands.connection import Result, Setting, require_rights
+from cleanup.commands.entering import enter, require_room, wait_for_code
 from cleanup.commands.planning import plan
 from cleanup.commands.running import run
 
@@ -24,6 +25,7 @@ __all__ = [
     "apply",
     "check",
     "difference",
+    "enter",
     "explain_by_rules",
     "explain_by_run",
     "explain_entry",
@@ -31,6 +33,8 @@ __all__ = [
     "plan",
     "refusals",
     "require_rights",
+    "require_room",
     "run",
     "verify",
+    "wait_for_code",
 ]

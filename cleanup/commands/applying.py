@@ -23,7 +23,7 @@ from cleanup.journal import Journal
 from cleanup.model import Action, Entry, State
 from cleanup.plan import judge_as_planned
 from cleanup.portal import learned
-from cleanup.portal.auth import Webhook
+from cleanup.portal.authorization import Authorization
 from cleanup.portal.client import Ender
 from cleanup.portal.connect import Connection
 from cleanup.progress import Meter, watch
@@ -60,7 +60,7 @@ def held(setting: Setting, journal: Journal) -> Iterator[None]:
         yield
 
 
-def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
+def refusals(journal: Journal, authorization: Authorization, window: Window) -> list[str]:
     """Why this journal may not be applied now; empty when it may. Raises UsageError when it is no complete plan."""
     head = journal.head()
     if journal.state() == "listing":
@@ -69,7 +69,7 @@ def refusals(journal: Journal, webhook: Webhook, window: Window) -> list[str]:
             f"Go on with: {resume_plan(journal)}"
         )
     reasons = [
-        guards.other_portal(head.portal, webhook.portal),
+        guards.other_portal(head.portal, authorization.portal),
         guards.too_old(datetime.fromisoformat(head.created), clock()),
         guards.edited(as_planned=journal.is_as_planned(), file=str(journal.path)),
         guards.changed_rules(head.rules_digest, digest_of(Path(head.rules_file)), head.rules_file),
@@ -89,7 +89,7 @@ class Work:
         """Without `may_end` it only asks what became of what was sent."""
         self._setting, self._journal, self._window, self._verb = setting, journal, window, verb
         self._rules = rules_of(journal)
-        self._reasons = refusals(journal, setting.webhook, window)
+        self._reasons = refusals(journal, setting.authorization, window)
         self._may_end = may_end and not self._reasons
         self._rehearsal: Rehearsal | None = None
 
@@ -116,7 +116,7 @@ class Work:
             _log.info("apply.done", **{state.value: counts.get(state, 0) for state in State})
 
     def _is_in_doubt(self) -> bool:
-        of_this_portal = self._journal.head().portal == self._setting.webhook.portal
+        of_this_portal = self._journal.head().portal == self._setting.authorization.portal
         return of_this_portal and not self._window.dry_run and State.SENT in self._journal.state_counts()
 
     async def _with(self, connection: Connection, stop: Stop) -> None:

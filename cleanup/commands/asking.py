@@ -24,7 +24,7 @@ from cleanup.verify import Survivors, survivors
 
 async def verify(setting: Setting, journal: Journal) -> tuple[Survivors, int]:
     """Asks the portal again about all that the journal calls ended."""
-    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+    if reason := guards.other_portal(journal.head().portal, setting.authorization.portal):
         raise SafetyStop(reason)
     async with connected(setting, rules_of(journal).pace) as connection:
         found = await survivors(journal, connection.reader)
@@ -55,7 +55,7 @@ def difference(old: Path, new: Path) -> Document:
 
 async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, now: datetime | None) -> Told:
     """Judges the portal's one instance. Raises UsageError when the portal does not have it."""
-    same_portal(rules, setting.webhook)
+    same_portal(rules, setting.authorization)
     async with connected(setting, rules.pace) as connection:
         templates = await connection.reader.templates()
         instance = await _the_instance(connection, identity)
@@ -76,7 +76,7 @@ def explain_entry(journal: Journal, identity: str) -> Told | None:
 
 async def explain_by_run(setting: Setting, journal: Journal, identity: str) -> Told:
     """The same for an instance that the run left alone: by its rules and its now, on the portal's present word."""
-    if reason := guards.other_portal(journal.head().portal, setting.webhook.portal):
+    if reason := guards.other_portal(journal.head().portal, setting.authorization.portal):
         raise SafetyStop(reason)
     rules = rules_of(journal)
     async with connected(setting, rules.pace) as connection:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import anyio
 from rich.text import Text
@@ -22,31 +23,32 @@ from cleanup.reports.checkup import Access, Examination
 _SILENCE = 2.0
 
 
-async def check(setting: Setting, access: Access) -> Examination:
+async def check(setting: Setting) -> Examination:
     """Looks at everything it can get at. A PortalError becomes a part of what was found."""
-    webhook = setting.webhook
-    async with _told(setting, f"Connecting to {webhook.portal} …"):
+    authorization = setting.authorization
+    access = Access(kind=authorization.kind, source=setting.source, way=authorization.way)
+    async with _told(setting, f"Connecting to {authorization.portal} …"):
         way = await _way(setting)
     if isinstance(way, PortalError):
-        return Examination(portal=webhook.portal, access=access, at=clock(), failure=way)
-    async with _told(setting, f"Asking {webhook.portal} …"):
+        return Examination(portal=authorization.portal, access=access, at=clock(), failure=way)
+    async with _told(setting, f"Asking {authorization.portal} …"):
         answers = await _answers(setting)
     if isinstance(answers, PortalError):
-        return Examination(portal=webhook.portal, access=access, at=clock(), way=way, failure=answers)
-    return Examination(portal=webhook.portal, access=access, at=clock(), way=way, answers=answers)
+        return Examination(portal=authorization.portal, access=access, at=clock(), way=way, failure=answers)
+    return Examination(portal=authorization.portal, access=access, at=clock(), way=way, answers=answers)
 
 
 async def _way(setting: Setting) -> Way | PortalError:
     try:
-        return await reach(setting.webhook.scheme, setting.webhook.portal)
+        return await reach(urlsplit(setting.authorization.base).scheme, setting.authorization.portal)
     except PortalError as error:
         return error
 
 
 async def _answers(setting: Setting) -> Answers | PortalError:
-    memory = BucketMemory(setting.state.memory(setting.webhook.portal))
+    memory = BucketMemory(setting.state.memory(setting.authorization.portal))
     try:
-        async with open_transport(setting.webhook) as transport:
+        async with open_transport(setting.authorization) as transport:
             return await examine(Line(transport, pacer_of(Pace(), memory, None)), clock)
     except PortalError as error:
         return error

@@ -14,7 +14,7 @@ from cleanup.config.settings import Pace
 from cleanup.errors import AccessError, SafetyStop
 from cleanup.journal import Journal, Usage, Wait
 from cleanup.portal import learned
-from cleanup.portal.auth import Webhook
+from cleanup.portal.authorization import Authorization
 from cleanup.portal.client import Probe
 from cleanup.portal.connect import Connection, connect
 from cleanup.reports.document import Document
@@ -27,10 +27,12 @@ _SHORTEST_WAIT = 0.01
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What every command needs: where state lies, which webhook, where progress goes."""
+    """What every command needs: where state lies, which portal, where progress goes."""
 
     state: StateDirectory
-    webhook: Webhook
+    authorization: Authorization
+    #: The place that the secret came from, for a person.
+    source: str = ""
     console: Console
 
     def tell(self, message: str) -> None:
@@ -52,14 +54,14 @@ class Result:
 
 @asynccontextmanager
 async def connected(setting: Setting, pace: Pace, stop: Stop | None = None) -> AsyncIterator[Connection]:
-    """A portal whose webhook may list and end instances. Raises AccessError or another CleanupError.
+    """A portal on which we may list and end instances. Raises AccessError or another CleanupError.
 
     A stop that is asked for meanwhile breaks the first questions off and is raised.
     """
-    portal = setting.webhook.portal
+    portal = setting.authorization.portal
     memory, known = setting.state.memory(portal), learned.load(setting.state.learned(portal))
-    async with connect(setting.webhook, pace, memory=memory, learned=known, clock=clock, stop=stop) as connection:
-        require_rights(connection.probe, setting.webhook.portal)
+    async with connect(setting.authorization, pace, memory=memory, learned=known, clock=clock, stop=stop) as connection:
+        require_rights(connection.probe, setting.authorization.portal)
         yield connection
 
 
@@ -72,29 +74,32 @@ def told_of(journal: Journal) -> Iterator[None]:
 
 
 def require_rights(probe: Probe, portal: str) -> None:
-    """Raises when the probe showed that the webhook cannot do the work."""
+    """Raises when the probe showed that the access cannot do the work."""
     if probe.refusal is not None:
         raise probe.refusal
     if probe.administrator is False:
-        raise AccessError(f"The owner of the webhook is no administrator of {portal}. Let an administrator create it.")
+        raise AccessError(
+            f"The owner of the webhook, or who logged in, is no administrator of {portal}. Let an administrator do it."
+        )
     if probe.kill_exists is False:
         raise AccessError(f"{portal} has no method to end workflows: its plan lacks business processes.")
 
 
-def same_portal(rules: RulesFile, webhook: Webhook) -> None:
-    if rules.portal is not None and rules.portal != webhook.portal:
+def same_portal(rules: RulesFile, authorization: Authorization) -> None:
+    if rules.portal is not None and rules.portal != authorization.portal:
         raise SafetyStop(
-            f"The rules file is for {rules.portal}, but the webhook is of {webhook.portal}. Nothing was done. "
-            "To rehearse on a sandbox: b24-cleanup plan RULES --rehearsal"
+            f"The rules file is for {rules.portal}, but the {authorization.way} is of {authorization.portal}. "
+            "Nothing was done. To rehearse on a sandbox: b24-cleanup plan RULES --rehearsal"
         )
 
 
-def only_a_rehearsal(webhook: Webhook) -> None:
+def only_a_rehearsal(authorization: Authorization) -> None:
     """Raises SafetyStop unless the portal is on this machine, whatever portal the rules file is for."""
-    if not webhook.is_loopback:
+    if not authorization.is_loopback:
         raise SafetyStop(
-            f"--rehearsal is for a sandbox on this machine, but the webhook is of {webhook.portal}. Nothing was done. "
-            "A webhook file, also of B24_WEBHOOK_FILE, comes before B24_WEBHOOK_URL."
+            f"--rehearsal is for a sandbox on this machine, "
+            f"but the {authorization.way} is of {authorization.portal}. Nothing was done. "
+            "A file, also of B24_OAUTH_FILE or B24_WEBHOOK_FILE, comes before B24_WEBHOOK_URL."
         )
 
 

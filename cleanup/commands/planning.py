@@ -46,9 +46,9 @@ async def plan(
     A rehearsal is for a sandbox on this machine, also where the rules file is for another portal.
     """
     if rehearsal:
-        only_a_rehearsal(setting.webhook)
+        only_a_rehearsal(setting.authorization)
     else:
-        same_portal(rules, setting.webhook)
+        same_portal(rules, setting.authorization)
     stop = Stop()
     listing = Listing(
         setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="plan", record=record
@@ -151,7 +151,7 @@ class Listing:
         run, present = self._setting.state.new_run(clock()), connection.present()
         head = RunHead(
             run=run,
-            portal=self._setting.webhook.portal,
+            portal=self._setting.authorization.portal,
             rules_file=str(self._rules.path.absolute()),
             rules_digest=self._rules.digest,
             rules_source=self._rules.source,
@@ -186,7 +186,7 @@ class Listing:
         head = journal.head()
         same = (head.rules_digest, head.portal, bool(head.include_locked)) == (
             self._rules.digest,
-            self._setting.webhook.portal,
+            self._setting.authorization.portal,
             self.include_locked,
         )
         if journal.state() == "listing" and same:

@@ -35,10 +35,10 @@ async def run(
 
     A run that a guard stopped, or that could not go on, is the end of it: then nothing new is planned.
     """
-    same_portal(rules, setting.webhook)
+    same_portal(rules, setting.authorization)
     listing = Listing(setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="run")
     stop = Stop()
-    with setting.state.lock(setting.webhook.portal), ExitStack() as journals:
+    with setting.state.lock(setting.authorization.portal), ExitStack() as journals:
         night = _Night(setting, rules, window, listing, journals)
         async with obeying(stop, seconds=window.seconds, tell=setting.tell):
             await night.do(stop)
@@ -140,7 +140,7 @@ class _Night:
         for path in reversed(self._setting.state.runs().values()):
             try:
                 with Journal.open(path, readonly=True) as journal:
-                    ours = journal.head().portal == self._setting.webhook.portal
+                    ours = journal.head().portal == self._setting.authorization.portal
                     if ours and journal.first_applied() and journal.state() != "finished":
                         yield path, journal
             except UsageError as error:

@@ -4,7 +4,7 @@
 SMALL_BATCH = 10
 #: Seconds that a taste takes: a batch that is sent to see how the portal bears one request more. And its least size,
 #: and that of the first one.
-_TASTE, _LEAST_TASTE, _FIRST_TASTE = 0.05, 2, 5
+_TASTE, _LEAST_TASTE, _FIRST_TASTE = 0.025, 2, 4
 
 
 class BatchSize:
@@ -31,11 +31,10 @@ class BatchSize:
         fits = self._target / each if each > 0 else float(self._largest)
         return max(1, int(min(self._largest, self._ceiling, fits)))
 
-    @property
-    def taste(self) -> int:
-        """Kills enough to measure what one takes, and no more."""
-        each = self.seconds_each
-        return min(self.now, _FIRST_TASTE if each is None or each <= 0 else max(_LEAST_TASTE, int(_TASTE / each)))
+    def taste(self, round_trip: float = 0.0) -> int:
+        """Kills enough to measure what one takes, and no more; about as long as the way there and back at most."""
+        each, seconds = self.seconds_each, max(_TASTE, round_trip)
+        return min(self.now, _FIRST_TASTE if each is None or each <= 0 else max(_LEAST_TASTE, int(seconds / each)))
 
     def predicted(self, count: int) -> float:
         return count * (self.seconds_each if self.seconds_each is not None else 1.0)

@@ -43,8 +43,8 @@ class Concurrency:
     A delay-based congestion window as in TCP Vegas (Brakmo and Peterson, 1995), with its band given in multiples of
     the *unloaded* seconds per kill: below the band one request more, above `slowdown` fewer, inside it nothing. A
     portal whose workers are all busy takes, at worst, as many times longer as there are requests more. So a window
-    that grows by no more than `slowdown` cannot make it slower than that, and slow start multiplies by `slowdown`
-    where TCP doubles; from one request it must go to two, and goes back from what a single pair shows.
+    that grows by no more than `slowdown` cannot make it slower than that: slow start multiplies by `slowdown`, and
+    doubles only while its batches are so short that nobody notices.
 
     Decisions are made a round: once as many requests as are in flight were sent under the present window and answered.
     """
@@ -57,6 +57,8 @@ class Concurrency:
     _RELIED_ON = 1000
     #: Answers under one window after which it is sought where it rests on few kills: it costs a few rounds.
     _WORTHWHILE = 48
+    #: Below this the start goes on, and doubles as TCP does. Above, what is ours of a short batch's time is too much.
+    _DOUBLES_BELOW = 8
     #: Answers after which the start is over.
     _TASTES = 40
     #: A ratio whose error is below this is taken as it is.
@@ -80,8 +82,8 @@ class Concurrency:
         self._before: tuple[int, float] | None = None
         #: The unloaded seconds were sought, and are relied on until so many answers have come.
         self._sure_until = 0
-        #: The answer behind which the window changed last.
-        self._stepped_at = 0
+        #: The answers behind which the window changed last, and a request broke.
+        self._stepped_at, self._broke_at = 0, -100
         #: A window that is known to be too slow, and the answer from which on it may be tried again.
         self._too_slow, self._retry_at, self._retry = inf, 0, self._RETRY
 
@@ -95,13 +97,19 @@ class Concurrency:
     @property
     def starting(self) -> bool:
         """Nothing but growth so far: small batches show sooner how many may be in flight."""
-        return self._tasting and self._window < self._largest and self._seen < self._TASTES
+        few = self._window < min(self._DOUBLES_BELOW, self._largest) and self._seen < self._TASTES
+        return self._tasting and few
 
     @property
     def _should_seek(self) -> bool:
         """Whether what is unloaded is no longer relied on, and this window has lasted long enough to find out."""
         rested = self._seen - self._stepped_at
         return self._window > 1 and self._seen >= self._sure_until and rested >= self._WORTHWHILE
+
+    @property
+    def _multiplied(self) -> int:
+        """Short batches may double: a queue of theirs is over before anybody notices."""
+        return 2 * self._window if self.starting else int(self._window * self._slowdown)
 
     @property
     def _multiplies(self) -> bool:
@@ -129,10 +137,18 @@ class Concurrency:
             self._decide(self._round)
 
     def broke(self, *, window: int) -> None:
-        """A request sent under `window` broke: multiplicative decrease, once for all that were in flight together."""
-        if window == self._window:
-            self._threshold, self._before = self._window, None
-            self._step(self._window // 2)
+        """A request sent under `window` broke.
+
+        One alone may have any reason, and costs one place. Another one soon after it shows a portal in trouble:
+        multiplicative decrease, once for all that were in flight together.
+        """
+        if window != self._window:
+            return
+        alone, self._broke_at = self._seen >= self._broke_at + 2 * self._window, self._seen
+        self._before = None
+        if not alone:
+            self._threshold = self._window
+        self._step(self._window - 1 if alone else self._window // 2)
 
     def _decide(self, seen: Mean) -> None:
         if self._before is not None:
@@ -145,11 +161,10 @@ class Concurrency:
         if self._window > 1 and (ratio if doubt < self._CERTAIN else surely) > self._slowdown:
             self._go_back(seen, ratio)
         elif self._multiplies and surely < self._NO_QUEUE:
-            self._grow(max(self._window + 1, int(self._window * self._slowdown), self._known))
-        elif seen.kills < self._FAIR:
-            return  # too few kills yet: the round goes on
+            self._grow(max(self._window + 1, self._multiplied, self._known))
         elif seen.kills < self._ENOUGH:
-            return
+            self._tasting &= self._answers < 2 * self._window  # short batches do not tell; longer ones will
+            return  # too few kills yet: the round goes on
         elif surely < self._BAND:
             self._grow(self._window + 1)
         elif self._should_seek:

@@ -1,17 +1,18 @@
-"""The incoming webhook: where it comes from, what its parts are, and how its secret is kept out of every text."""
+"""The incoming webhook: what its parts are, and how its secret is kept out of every text."""
 
-import ipaddress
-import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from cleanup import private_file
+import aiohttp
+
 from cleanup.errors import UsageError
+from cleanup.portal.authorization import WayIn, identity, is_loopback
 
 _SHAPE = re.compile(r"/rest/(?P<user>\d+)/(?P<secret>[^/\s]+)/?")
-_HINT = "It looks like https://your.bitrix24.ru/rest/1/xxxxxxxxxxxxxxxx/ (Developer resources → Inbound webhook)."
+#: How a webhook's address looks, for a person.
+HINT = "It looks like https://your.bitrix24.ru/rest/1/xxxxxxxxxxxxxxxx/ (Developer resources → Inbound webhook)."
 _HIDDEN = "<secret>"
 
 
@@ -24,6 +25,26 @@ class Webhook:
     portal: str
     user: str
     secret: str = field(repr=False)
+
+    @property
+    def way(self) -> WayIn:
+        return WayIn.WEBHOOK
+
+    @property
+    def kind(self) -> str:
+        return f"incoming webhook of user {self.user}"
+
+    @property
+    def version(self) -> int:
+        return 0
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+    async def renew(self, _refused: int, _session: aiohttp.ClientSession) -> bool:
+        """A webhook does not expire in this way."""
+        return False
 
     @property
     def base(self) -> str:
@@ -55,51 +76,17 @@ def parse(text: str) -> Webhook:
     address = text.strip()
     try:
         parts = urlsplit(address)
-        host, port = (parts.hostname or "").lower().rstrip("."), parts.port
+        host, _ = (parts.hostname or "").lower().rstrip("."), parts.port
         host.encode("idna")
     except ValueError:  # UnicodeError is one
-        raise UsageError(f"The webhook is not an address. {_HINT}") from None
+        raise UsageError(f"The webhook is not an address. {HINT}") from None
     if parts.scheme not in {"http", "https"} or not host:
-        raise UsageError(f"The webhook must begin with https:// and a host. {_HINT}")
+        raise UsageError(f"The webhook must begin with https:// and a host. {HINT}")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError(f"The webhook must hold nothing but scheme, host and path. {_HINT}")
+        raise UsageError(f"The webhook must hold nothing but scheme, host and path. {HINT}")
     match = _SHAPE.fullmatch(parts.path)
     if match is None:
-        raise UsageError(f"The webhook of {host} lacks /rest/<user>/<secret>/, or has more behind it. {_HINT}")
+        raise UsageError(f"The webhook of {host} lacks /rest/<user>/<secret>/, or has more behind it. {HINT}")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"The webhook of {host} is plain http: the secret would travel readable. Use https://.")
-    default_port = port is None or port == {"http": 80, "https": 443}[parts.scheme]
-    name = f"[{host}]" if ":" in host else host
-    portal = name if default_port else f"{name}:{port}"
-    return Webhook(parts.scheme, portal, match["user"], match["secret"])
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host is this machine by its very name or number; no name is looked up."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def find(webhook_file: Path | None) -> Webhook:
-    """The webhook from `--webhook-file`, B24_WEBHOOK_FILE or B24_WEBHOOK_URL, in this order. Raises UsageError."""
-    named = webhook_file or (Path(os.environ["B24_WEBHOOK_FILE"]) if os.environ.get("B24_WEBHOOK_FILE") else None)
-    if named is not None:
-        return parse(private_file.read(named, "webhook file"))
-    if address := os.environ.get("B24_WEBHOOK_URL"):
-        return parse(address)
-    raise UsageError(f"No webhook: set B24_WEBHOOK_URL, or name a file by --webhook-file or B24_WEBHOOK_FILE. {_HINT}")
-
-
-def source(webhook_file: Path | None) -> str:
-    """Where `find` takes it from, for a person."""
-    file = webhook_file or os.environ.get("B24_WEBHOOK_FILE")
-    return f"the file {file}" if file else "B24_WEBHOOK_URL"
-
-
-def is_given(webhook_file: Path | None) -> bool:
-    """Whether `find` has something to look at."""
-    return webhook_file is not None or any(map(os.environ.get, ("B24_WEBHOOK_FILE", "B24_WEBHOOK_URL")))
+    return Webhook(parts.scheme, identity(address), match["user"], match["secret"])

@@ -19,6 +19,7 @@ from cleanup.portal.errors import (
     OperationLimited,
     PortalError,
     RateLimited,
+    TokenExpired,
     Unavailable,
     Unreachable,
 )
@@ -37,6 +38,10 @@ METHOD_OF: Mapping[Action, str] = {
 PAGES_AT_ONCE = wire.BATCH_LIMIT
 #: Most portals have no more templates than fit these.
 _FEW_PAGES = 10
+#: New tokens in a row that were called expired, too, without any request let in.
+_MOST_RENEWALS = 3
+#: Seconds after its first sending in which a request may go again as it is.
+_SOON = 2.0
 #: How many instances one request can look up.
 LOOK_UP_LIMIT = wire.BATCH_LIMIT * wire.PAGE_SIZE
 _log = structlog.get_logger()
@@ -66,6 +71,8 @@ class Line:
         self.counters = Counters()
         #: Requests that are on their way now.
         self.in_flight = 0
+        #: The newest version of the authorization with which a request was let in.
+        self._accepted_version = transport.authorization.version
         #: The last answer as a whole: what it says of `batch` as a method of its own.
         self.outer = CallAnswer()
         #: Seconds from the last request that was answered to its answer.
@@ -96,27 +103,50 @@ class Line:
             self._note(lost, calls, permit)
             raise lost from error
         self.round_trip = time.monotonic() - began
+        self._accepted_version = max(self._accepted_version, reply.version)
         self.outer = wire.call_answer(document)
         self.pacer.answered(permit, _readings(calls, answers, self.outer))
         self._note_limits(calls, answers)
         return answers
 
     async def _post(self, calls: Sequence[Call]) -> Reply:
+        """A request that was refused for an expired token was not executed: it goes again with a new one.
+
+        Raises TokenExpired when that took so long that what it ends should be looked at once more.
+        """
         self.in_flight += 1
         try:
-            return await self._transport.post(BATCH, wire.batch_body(calls))
+            body, began = wire.batch_body(calls), time.monotonic()
+            reply = await self._transport.post(BATCH, body)
+            while await self._renewed_for(reply):
+                await self.pacer.token()
+                if time.monotonic() - began > _SOON:
+                    raise TokenExpired(f"{self.portal} called the token expired; there is a new one.")
+                self.counters.sent += 1
+                reply = await self._transport.post(BATCH, body)
+            return reply
         finally:
             self.in_flight -= 1
 
+    async def _renewed_for(self, reply: Reply) -> bool:
+        """Whether it says that the token has expired, and there is a new one now. Raises PortalError."""
+        hopeful = reply.version - self._accepted_version < _MOST_RENEWALS
+        return hopeful and _is_expired(reply) and await self._transport.renew(reply.version)
+
+    def refusal(self, error: CallError, asked: str) -> PortalError | None:
+        """The error that holds for the whole access to this portal, not for one instance; None for the latter."""
+        return refusals.of_call(error, portal=self.portal, asked=asked, way=self._transport.authorization.way)
+
     def _accepted(self, status: int, document: Json, *, is_json: bool, asked: str) -> Json:
         told = self._redacted(wire.error_in(document)) if is_json else None
-        error = refusals.of_reply(status, told, portal=self.portal, asked=asked)
+        way = self._transport.authorization.way
+        error = refusals.of_reply(status, told, portal=self.portal, asked=asked, way=way)
         if error is not None:
             raise error
         if not is_json:
             raise AnswerLost(
                 f"{self.portal} answered {asked} with something that is not JSON (HTTP {status}), such as a web page. "
-                "Check that the webhook's address is the portal's own."
+                f"Check that the {way}'s address is the portal's own."
             )
         return document
 
@@ -151,6 +181,12 @@ class Line:
             self.counters.operation_limit += 1
             self.pacer.operation_refused(blocked)
             _log.warning("portal.operation_limit", methods=sorted(blocked))
+
+
+def _is_expired(reply: Reply) -> bool:
+    """PORTAL.md 4: decided by the code, before any method of the request is looked at."""
+    error = wire.error_in(reply.document) if reply.is_json else None
+    return error is not None and error.code.lower() == "expired_token"
 
 
 def is_operation_limit(error: CallError | None) -> bool:
@@ -257,6 +293,8 @@ class Reader:
             permit.use(units)
             try:
                 answers = await self._line.batch(calls, permit)
+            except TokenExpired:
+                continue  # there is a new one
             except (RateLimited, OperationLimited, Unavailable):
                 continue  # the pacer knows, and waits before the next permit
             if any(is_operation_limit(answer.error) for answer in answers):
@@ -276,7 +314,7 @@ class Reader:
             Call(INSTANCES, {"start": 0, "ORDER": {"ID": "ASC"}, "SELECT": ["ID"]}),
         ]
         answers = await self.ask(calls)
-        return _probe(answers, self._clock(), self._line.round_trip, self.portal)
+        return _probe(answers, self._clock(), self._line)
 
     async def templates(self) -> dict[int, str]:
         """Names by id, of the templates that the portal lists: robots' and deleted ones are not among them.
@@ -353,17 +391,13 @@ class Reader:
         return found
 
     def _value(self, answer: CallAnswer, method: str) -> Json:
-        return value_of(answer, method, self.portal)
-
-
-def value_of(answer: CallAnswer, method: str, portal: str) -> Json:
-    """The value of a successful answer. Raises PortalError for any other."""
-    if answer.error is not None:
-        error = refusals.of_call(answer.error, portal=portal, asked=method)
-        raise error or AnswerLost(f"{portal} answered {method} with {answer.error}.")
-    if not answer.answered:
-        raise AnswerLost(f"{portal} left {method} unanswered.")
-    return answer.value
+        """The value of a successful answer. Raises PortalError for any other."""
+        if answer.error is not None:
+            error = self._line.refusal(answer.error, method)
+            raise error or AnswerLost(f"{self.portal} answered {method} with {answer.error}.")
+        if not answer.answered:
+            raise AnswerLost(f"{self.portal} left {method} unanswered.")
+        return answer.value
 
 
 def _count_call(where: Mapping[str, Parameter]) -> Call:
@@ -467,23 +501,23 @@ def _count(calls: Iterable[Call]) -> dict[str, float]:
     return counted
 
 
-def _probe(answers: Sequence[CallAnswer], local: datetime, round_trip: float, portal: str) -> Probe:
+def _probe(answers: Sequence[CallAnswer], local: datetime, line: Line) -> Probe:
     profile, application, scope, method, server_time, listed = answers
     now = wire.moment(server_time.value)
     refusal = None
     if listed.error is not None:
-        refusal = refusals.of_call(listed.error, portal=portal, asked=INSTANCES)
-        refusal = refusal or AnswerLost(f"{portal} answered {INSTANCES} with {listed.error}.")
+        refusal = line.refusal(listed.error, INSTANCES)
+        refusal = refusal or AnswerLost(f"{line.portal} answered {INSTANCES} with {listed.error}.")
     return Probe(
         administrator=_flag(profile.value, "ADMIN"),
         scopes=frozenset(wire.text(name) for name in scope.value) if isinstance(scope.value, list) else None,
         licence=wire.text(_get(application.value, "LICENSE")) or None,
         kill_exists=_flag(method.value, "isAvailable"),
         now=now,
-        ahead=None if now is None else (now - local).total_seconds() + round_trip / 2,
+        ahead=None if now is None else (now - local).total_seconds() + line.round_trip / 2,
         population=listed.total,
         refusal=refusal,
-        round_trip=round_trip,
+        round_trip=line.round_trip,
     )
 
 

@@ -18,7 +18,7 @@ from cleanup.limits import (
     RequestRate,
     rate_of,
 )
-from cleanup.portal.auth import Webhook
+from cleanup.portal.authorization import Authorization
 from cleanup.portal.client import Line, Probe, Reader
 from cleanup.portal.pacing import BucketMemory, Pacer, RequestBucket
 from cleanup.portal.transport import open_transport
@@ -43,7 +43,7 @@ class Connection:
 
 @asynccontextmanager
 async def connect(
-    webhook: Webhook,
+    authorization: Authorization,
     pace: Pace,
     *,
     memory: Path | None,
@@ -56,7 +56,7 @@ async def connect(
     A stop that is asked for meanwhile breaks that off, and is raised.
     """
     stop = stop or Stop()
-    async with open_transport(webhook) as transport:
+    async with open_transport(authorization) as transport:
         remembered = BucketMemory(memory) if memory else None
         line = Line(transport, pacer_of(pace, remembered, learned))
         reader = Reader(line, clock)

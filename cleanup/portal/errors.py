@@ -7,19 +7,21 @@ PortalError
 │   │   └── Misdirected      it redirects to where the secret is not sent
 │   ├── RateLimited          503 QUERY_LIMIT_EXCEEDED: wait for the request bucket
 │   ├── OperationLimited     429 OPERATION_TIME_LIMIT: wait for the operating budget
+│   ├── TokenExpired         an application's token was over, and was renewed
 │   ├── Overloaded           OVERLOAD_LIMIT: the whole portal's REST is blocked (exit 6)
-│   ├── AccessRefused        webhook, rights, scope, plan: a person must act (exit 5)
+│   ├── AccessRefused        webhook, tokens, rights, scope, plan: a person must act (exit 5)
+│   ├── OtherPortal          an application's tokens are of another portal than it began with (exit 4)
 │   └── Rejected             any other clear refusal
 └── AnswerLost               no usable answer: ask the portal what became of it
     ├── Crashed              the portal's own HTTP 500, which takes the rest of a batch down
     └── Unavailable          a 503 without the portal's own words: its front end is busy
 """
 
-from cleanup.errors import AccessError, CleanupError, StoppedEarly
+from cleanup.errors import AccessError, CleanupError, SafetyStop, StoppedEarly
 
 
 class PortalError(CleanupError):
-    """A request that gave no result. The text never holds the webhook's secret.
+    """A request that gave no result. The text never holds a secret.
 
     It is what came back, with `advice`, what to do about it, behind; "" where there is none.
     """
@@ -53,11 +55,19 @@ class OperationLimited(NotExecuted, StoppedEarly):
     pass
 
 
+class TokenExpired(NotExecuted, StoppedEarly):
+    pass
+
+
 class Overloaded(NotExecuted, StoppedEarly):
     pass
 
 
 class AccessRefused(NotExecuted, AccessError):
+    pass
+
+
+class OtherPortal(NotExecuted, SafetyStop):
     pass
 
 

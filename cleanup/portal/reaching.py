@@ -20,7 +20,7 @@ from anyio.abc import ByteStream, SocketStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from cleanup.errors import UsageError
-from cleanup.portal.auth import is_loopback
+from cleanup.portal.authorization import is_loopback
 from cleanup.portal.errors import Unreachable, Untrusted
 from cleanup.words import in_brief
 
@@ -32,7 +32,7 @@ _CLOCK = "Is this machine's clock right? If it is, the portal's administrator mu
 _AUTHORITY = (
     "For a company's own authority, or a proxy that opens TLS, name the file of its certificate in SSL_CERT_FILE."
 )
-_NAME = "It is for another name: check the host in the webhook; a renamed portal needs the new one."
+_NAME = "It is for another name: check the host of the webhook or the login; a renamed portal needs the new one."
 #: By OpenSSL's numbers (X509_V_ERR_…).
 _CERTIFICATE_ADVICE = {
     9: _CLOCK,

@@ -1,5 +1,8 @@
 """Which of our errors an answer means, decided by its code first and its HTTP status second (PORTAL.md 4)."""
 
+from collections.abc import Mapping
+
+from cleanup.portal.authorization import WayIn
 from cleanup.portal.errors import (
     AccessRefused,
     AnswerLost,
@@ -20,7 +23,14 @@ _PLAN = "The portal does not have these methods: its plan lacks business process
 _LICENCE = "The portal's licence does not include REST. Renew the licence or the Marketplace subscription."
 _OWNER = "The owner of the webhook may no longer log in. Let a working administrator create a new one."
 
-_ADVICE = {
+#: The same for an application; what is not here is told as for a webhook.
+_LOGIN = "The application's access does not hold any more. Log in again: b24-cleanup login"
+_INSTALL = "The access was revoked, or the application was removed. Let an administrator install it, then log in again."
+_AT_ONCE = "New tokens are called expired at once: has somebody else logged in with this application?"
+_USER = "The user who logged in may not use the portal or the application (any more). Let an administrator log in."
+_ADMIN_LOGIN = "The user who logged in must be an administrator of the portal. Let an administrator log in."
+_APPLICATION_SCOPE = "The application lacks a scope: add “Business processes” (bizproc) to its card, then log in again."
+_ADVICE_WEBHOOK = {
     "INVALID_CREDENTIALS": _WEBHOOK,
     "NO_AUTH_FOUND": _WEBHOOK,
     "INVALID_TOKEN": _WEBHOOK,
@@ -38,13 +48,37 @@ _ADVICE = {
     "METHOD_CONFIRM_WAITING": "An administrator of the portal must first confirm this method for the webhook.",
     "PORTAL_DELETED": "The portal no longer exists.",
 }
+_ADVICE: Mapping[WayIn, Mapping[str, str]] = {
+    WayIn.WEBHOOK: _ADVICE_WEBHOOK,
+    WayIn.APPLICATION: _ADVICE_WEBHOOK
+    | {
+        "INVALID_CREDENTIALS": _LOGIN,
+        "NO_AUTH_FOUND": _LOGIN,
+        "WRONG_AUTH_TYPE": _LOGIN,
+        "INVALID_REQUEST": _LOGIN,
+        "EXPIRED_TOKEN": _AT_ONCE,
+        "INVALID_TOKEN": _INSTALL,
+        "APPLICATION_NOT_FOUND": _INSTALL,
+        "NOT_INSTALLED": _INSTALL,
+        "ERROR_OAUTH": _INSTALL,
+        "AUTHORIZATION_ERROR": _USER,
+        "USER_ACCESS_ERROR": _USER,
+        "INSUFFICIENT_SCOPE": _APPLICATION_SCOPE,
+        "PAYMENT_REQUIRED": "The application's or the portal's paid time is over. Renew it.",
+        "METHOD_CONFIRM_DENIED": "An administrator of the portal refused this method to the application.",
+        "METHOD_CONFIRM_WAITING": "An administrator of the portal must first confirm this method for the application.",
+    },
+}
+#: For an ACCESS_DENIED that says nothing of a licence, and for a 401 or 403 that says nothing at all.
+_DENIED = {WayIn.WEBHOOK: _ADMIN, WayIn.APPLICATION: _ADMIN_LOGIN}
+_LET_IN = {WayIn.WEBHOOK: _WEBHOOK, WayIn.APPLICATION: _LOGIN}
 #: Codes that say that something broke, not that nothing was done (PORTAL.md 4).
 _UNCLEAR = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"})
 _LICENCE_TEXTS = ("subscription", "commercial plan")
 
 
-def of_call(error: CallError, *, portal: str, asked: str) -> PortalError | None:
-    """The error that holds for the whole webhook, not for one instance; None for the latter."""
+def of_call(error: CallError, *, portal: str, asked: str, way: WayIn) -> PortalError | None:
+    """The error that holds for the whole access, not for one instance; None for the latter."""
     code = error.code.upper()
     told = f"{portal} answered {asked} with {error}"
     if code == "QUERY_LIMIT_EXCEEDED":
@@ -53,16 +87,17 @@ def of_call(error: CallError, *, portal: str, asked: str) -> PortalError | None:
         return OperationLimited(f"{told}.", "The method's operating time is used up for now.")
     if code == "OVERLOAD_LIMIT":
         return Overloaded(f"{told}.", "The portal has blocked its REST; ask its support, then go on.")
-    advice = _LICENCE if code == "ACCESS_DENIED" and _is_licence(error.text) else _ADVICE.get(code)
+    advice = _LICENCE if code == "ACCESS_DENIED" and _is_licence(error.text) else _ADVICE[way].get(code)
     if code == "ACCESS_DENIED" and advice is None:
-        advice = _ADMIN
+        advice = _DENIED[way]
     return None if advice is None else AccessRefused(f"{told}.", advice)
 
 
-def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -> PortalError | None:
+def of_reply(status: int, error: CallError | None, *, portal: str, asked: str, way: WayIn) -> PortalError | None:
     """The error of a whole HTTP answer; None when it is a success. `error` is None where there was none in it."""
     if error is not None:
-        return of_call(error, portal=portal, asked=asked) or _by_status(status, error, portal, asked)
+        told = f"{portal} answered {asked} with {error} (HTTP {status})"
+        return of_call(error, portal=portal, asked=asked, way=way) or _by_status(status, error, told, way)
     if status == 500:
         return Crashed(f"{portal} broke off {asked} with HTTP 500.")
     if status == 503:
@@ -70,22 +105,21 @@ def of_reply(status: int, error: CallError | None, *, portal: str, asked: str) -
     if status == 429:
         return OperationLimited(f"{portal} answered {asked} with HTTP 429.")
     if status in {401, 403}:
-        return AccessRefused(f"{portal} answered {asked} with HTTP {status}.", _WEBHOOK)
+        return AccessRefused(f"{portal} answered {asked} with HTTP {status}.", _LET_IN[way])
     if status == 404:
-        return AccessRefused(f"{portal} answered {asked} with HTTP 404.", "Check host and path of the webhook.")
+        return AccessRefused(f"{portal} answered {asked} with HTTP 404.", f"Check host and path of the {way}.")
     if status >= 400:
         return AnswerLost(f"{portal} answered {asked} with HTTP {status} and no readable text.")
     return None
 
 
-def _by_status(status: int, error: CallError, portal: str, asked: str) -> PortalError:
-    told = f"{portal} answered {asked} with {error} (HTTP {status})"
+def _by_status(status: int, error: CallError, told: str, way: WayIn) -> PortalError:
     if status == 500:
         return Crashed(f"{told}.")
     if status > 500 or status == 408 or error.code.upper() in _UNCLEAR:
         return AnswerLost(f"{told}.")
     if status in {401, 403}:
-        return AccessRefused(f"{told}.", _WEBHOOK)
+        return AccessRefused(f"{told}.", _LET_IN[way])
     return Rejected(f"{told}.", code=error.code, text=error.text)
 
 

@@ -73,7 +73,7 @@ def _rehearsal(webhook: str, copy: Copy, instances: int) -> list[str]:
     return [
         f"A copy of {copy.copy_of} with its {instances:,} instances, as run {copy.run} recorded it.",
         "Rehearse in another terminal:",
-        "unset B24_WEBHOOK_FILE",
+        "unset B24_WEBHOOK_FILE B24_WEBHOOK_FROM B24_OAUTH_FILE",
         f"export B24_WEBHOOK_URL='{webhook}'",
         f"b24-cleanup plan {rules} --rehearsal --now {copy.now}{locked}",
         f"b24-cleanup apply last --confirm {host}",

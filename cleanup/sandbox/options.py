@@ -150,6 +150,13 @@ _OPTIONS = (
     _Option("fault_seed", int, "N", "seed of the faults"),
     _Option("slow_seconds", float, "S", "how long a slow body takes"),
     _Option("neighbour", float, "X", "requests a second of another client in the same bucket"),
+    _Option("client_id", str, "TEXT", "the application's id, for /oauth/authorize/ and /oauth/token/"),
+    _Option("client_secret", str, "TEXT", "the application's secret"),
+    _Option(
+        "handler", str, "URL", "the application's own address, to which a login comes back; else a page shows the code"
+    ),
+    _Option("token_lifetime", float, "S", "how long an access token works"),
+    _Option("token_requests", int, "N", "for how many requests an access token works"),
     _Option("clock_skew", float, "S", "how far the portal's clock is ahead"),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from cleanup.sandbox.errors import RestError
-from cleanup.sandbox.faults import Trouble, trouble
+from cleanup.sandbox.faults import Fault, Trouble, trouble
 
 
 class Event(StrEnum):
@@ -20,12 +20,27 @@ class Event(StrEnum):
     APPEARS = "appears"
 
 
+class Standing(StrEnum):
+    """How the application stands with the token server. The portal itself goes by the access token until it expires."""
+
+    INSTALLED = "installed"
+    NOT_INSTALLED = "not_installed"
+    WRONG_CLIENT = "wrong_client"
+    PAYMENT_REQUIRED = "payment_required"
+    #: The user's access was taken away: the refresh token is worth nothing any more.
+    REVOKED = "revoked"
+
+
 def rates(value: Mapping[str, float]) -> dict[Trouble, float]:
     return {trouble(name): float(rate) for name, rate in value.items()}
 
 
 def counts(value: Mapping[str, int]) -> dict[Trouble, int]:
     return {trouble(name): int(count) for name, count in value.items()}
+
+
+def faults(value: Mapping[str, int]) -> dict[Fault, int]:
+    return {Fault(name): int(count) for name, count in value.items()}
 
 
 def life(value: Mapping[str, float]) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Self
 
 from aiohttp import web
 
+from cleanup.sandbox.answers import Answer, refused, send, spoiled
 from cleanup.sandbox.copies import Copy
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.front import Front, read_parameters
@@ -13,6 +14,7 @@ from cleanup.sandbox.ledger import Ledger
 from cleanup.sandbox.methods import METHODS
 from cleanup.sandbox.oauth import Tokens
 from cleanup.sandbox.office import Office
+from cleanup.sandbox.php import Parameters, write_json
 from cleanup.sandbox.portal import Portal
 from cleanup.sandbox.rows import INSTANCE_COLUMNS, Row, printer
 from cleanup.sandbox.settings import Settings
@@ -103,12 +105,13 @@ class Sandbox:
             for path in ("/rest/{user}/{secret}/{method}", "/rest/{method}"):
                 router.add_route(verb, path, front.handle)
                 router.add_route(verb, f"{path}/", front.handle)
-            router.add_route(verb, "/oauth/token/", self._renew_token)
+            router.add_route(verb, "/oauth/token/", self._give_tokens)
+        router.add_get("/oauth/authorize/", self._authorize)
         router.add_route("*", "/{anything:.*}", _show_login)
         return application
 
     async def _show_ledger(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.ledger.to_json())
+        return web.json_response(self.ledger.to_json() | {"tokens": self.tokens.to_json()})
 
     async def _show_instances(self, _request: web.Request) -> web.Response:
         return self._show(self.world.alive)
@@ -130,13 +133,33 @@ class Sandbox:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response(self.faults.to_json())
 
-    async def _renew_token(self, request: web.Request) -> web.Response:
-        """The central server's part, on the same host so that it can be rehearsed (PORTAL.md 10)."""
-        now = self._portal.clock.time()
+    async def _authorize(self, request: web.Request) -> web.Response:
+        """The portal's part of a login, for a browser whose user is logged in already. Errors are told on the page."""
+        asked, handler = await read_parameters(request), self.settings.handler
         try:
-            return web.json_response(self.tokens.renew(await read_parameters(request), now, portal=self.url))
+            code = self.tokens.code(asked, self.now())
         except RestError as error:
-            return web.json_response(error.answer(), status=error.status)
+            return web.Response(text=f"{error.text}\n", status=error.status)
+        if not handler:
+            return web.Response(text=f"{code.text}\n")
+        back = self.tokens.way_back(handler, code, asked, host=request.host)
+        return web.Response(status=302, headers={"Location": back})
+
+    async def _give_tokens(self, request: web.Request) -> web.StreamResponse:
+        """The central server's part, on the same host so that it can be rehearsed (PORTAL.md 10)."""
+        fault = self.faults.draw_for_tokens()
+        asked = await read_parameters(request)
+        if fault is None:
+            answer = self._tokens_for(asked)
+        else:
+            answer = spoiled(fault, None if fault.before else self._tokens_for(asked))
+        return await send(request, answer, now=self.now(), slow_seconds=self.faults.slow_seconds)
+
+    def _tokens_for(self, asked: Parameters) -> Answer:
+        try:
+            return Answer("answered", 200, write_json(self.tokens.give(asked, self.now(), portal=self.url)))
+        except RestError as error:
+            return refused("error", error)
 
 
 async def _show_login(_request: web.Request) -> web.Response:

@@ -116,6 +116,11 @@ class Settings:
     #: The application that may refresh its tokens at /oauth/token/; `access` and `refresh` are its first ones.
     client_id: str = "local.sandbox"
     client_secret: str = "sandbox0application0key"  # noqa: S105 - the same
+    #: The address of its own that a login comes back to; "": the portal shows the code on a page.
+    handler: str = ""
+    #: How long an access token works, and for how many requests; None: any number.
+    token_lifetime: float = 3600.0
+    token_requests: int | None = None
 
     @property
     def bucket_size(self) -> int:

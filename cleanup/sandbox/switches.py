@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from cleanup.sandbox import readers
 from cleanup.sandbox.errors import RestError
-from cleanup.sandbox.faults import NOTHING, Mishap, Trouble, mishap, trouble
+from cleanup.sandbox.faults import NOTHING, Fault, Mishap, Trouble, mishap, trouble
 from cleanup.sandbox.settings import Settings
+
+_T = TypeVar("_T", bound=Trouble)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +35,18 @@ class Faults:
         #: How many of the next requests fail so, and of the next that contain kills or terminates. Before the rates.
         self.next_requests: dict[Trouble, int] = {}
         self.next_kills: dict[Trouble, int] = {}
+        #: And of the next questions to the token server.
+        self.next_tokens: dict[Fault, int] = {}
         self.seed = settings.fault_seed
         #: False: wrong, disabled or expired webhook; expired access token of an application.
         self.webhook = True
         self.token = True
+        #: What the token server says of the application, of whose portal it gives tokens, and where that is ("": here).
+        self.application = readers.Standing.INSTALLED
+        self.member = "5a1d0b0c9e5f4d3a8b7c6d5e4f3a2b1c"
+        self.endpoint = ""
+        #: True: the refresh token that was used last still works, as after an answer that never arrived.
+        self.old_refresh = False
         self.administrator = settings.administrator
         self.scopes: tuple[str, ...] = settings.scopes
         #: False: the plan has no business processes.
@@ -76,13 +86,12 @@ class Faults:
         drawn = self._ordered(kills=kills) or self._drawn()
         return NOTHING if drawn is None else mishap(drawn, max(1, commands), self._details)
 
+    def draw_for_tokens(self) -> Fault | None:
+        """What befalls a question to the token server: only what was ordered."""
+        return _next(self.next_tokens)
+
     def _ordered(self, *, kills: bool) -> Trouble | None:
-        for orders in (self.next_kills, self.next_requests) if kills else (self.next_requests,):
-            for name, left in orders.items():
-                if left > 0:
-                    orders[name] = left - 1
-                    return trouble(name)
-        return None
+        return (_next(self.next_kills) if kills else None) or _next(self.next_requests)
 
     def _drawn(self) -> Trouble | None:
         drawn = [name for name, rate in self.rates.items() if self._random.random() < rate]
@@ -103,6 +112,15 @@ class Faults:
 
     def to_json(self) -> dict[str, Any]:
         return {name: _plain(getattr(self, name)) for name in _READERS}
+
+
+def _next(orders: dict[_T, int]) -> _T | None:
+    """The first that is left, which is used up by one."""
+    for name, left in orders.items():
+        if left > 0:
+            orders[name] = left - 1
+            return name
+    return None
 
 
 def _checked(changes: object) -> list[tuple[str, Any]]:
@@ -143,9 +161,14 @@ _READERS: Mapping[str, Any] = {
     "rates": readers.rates,
     "next_requests": readers.counts,
     "next_kills": readers.counts,
+    "next_tokens": readers.faults,
     "seed": int,
     "webhook": readers.switch,
     "token": readers.switch,
+    "application": readers.Standing,
+    "member": str,
+    "endpoint": str,
+    "old_refresh": readers.switch,
     "administrator": readers.switch,
     "scopes": lambda value: tuple(readers.texts(value)),
     "bizproc": readers.switch,

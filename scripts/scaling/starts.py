@@ -102,7 +102,8 @@ def _medians(folder: Path, rounds: int) -> dict[str, float]:
 
 
 def _seconds(subject: Subject, folder: Path) -> float:
-    environment = os.environ | {"B24_CLEANUP_STATE_DIR": str(folder / "state")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("B24_")}
+    environment |= {"B24_CLEANUP_STATE_DIR": str(folder / "state")}
     began = time.perf_counter()
     subprocess.run([sys.executable, *subject.words], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began

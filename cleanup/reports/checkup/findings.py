@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cleanup.errors import ExitCode
+from cleanup.portal.authorization import WayIn
 from cleanup.portal.errors import PortalError
 from cleanup.portal.reaching import Way
 from cleanup.portal.told import Answers
@@ -22,6 +23,7 @@ class Access:
 
     kind: str
     source: str
+    way: WayIn = WayIn.WEBHOOK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

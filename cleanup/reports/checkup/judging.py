@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from cleanup.errors import AccessError, CleanupError, ExitCode, StoppedEarly
+from cleanup.portal.authorization import WayIn
 from cleanup.portal.errors import (
     AccessRefused,
     Misdirected,
@@ -21,7 +22,11 @@ from cleanup.words import counted, in_brief
 
 #: Certificates are usually renewed a month before their end.
 _SOON = timedelta(days=14)
-_BROWSE = "Open the portal in a browser: the host that it ends at belongs into the webhook's address."
+_BROWSE = "Open the portal in a browser: the host that it ends at belongs into the webhook's address, or the login."
+_MOVE = {
+    WayIn.WEBHOOK: "put {host} for {portal} into the webhook's address",
+    WayIn.APPLICATION: "log in to {host} with a new credentials file, and put {host} into the place of the old one",
+}
 _LATER = "Try again in some minutes; if it stays so, ask who keeps the portal."
 
 
@@ -75,15 +80,15 @@ def _certificate(certificate: Certificate, now: datetime) -> Finding:
 def _answer_lines(answers: Answers, portal: str, access: Access) -> Iterator[Finding]:
     yield _redirect(answers.moved_to, portal, access)
     yield Finding(Level.OK, "access", f"{access.kind}, from {access.source}")
-    yield rights.administrator(answers)
-    yield rights.scope(answers.scopes)
-    yield rights.methods(answers)
+    yield rights.administrator(answers, access.way)
+    yield rights.scope(answers.scopes, access.way)
+    yield rights.methods(answers, access.way)
     yield habits.limits(answers)
     yield habits.limiter(answers)
     yield habits.clock(answers.ahead)
     yield habits.dates(answers.dates)
     yield habits.generation(answers.generation)
-    yield rights.population(answers, portal)
+    yield rights.population(answers, portal, access.way)
     yield habits.round_trip(answers)
 
 
@@ -95,7 +100,7 @@ def _redirect(moved_to: str | None, portal: str, access: Access) -> Finding:
         Level.WARNING,
         "redirect",
         f"the portal was renamed to {host}: every request goes there by a redirect",
-        f"Finish runs of {portal} that are under way. Then put {host} for {portal} into the webhook's address "
+        f"Finish runs of {portal} that are under way. Then {_MOVE[access.way].format(host=host, portal=portal)} "
         f"({access.source}) and into `portal:` of the rules files.",
     )
 

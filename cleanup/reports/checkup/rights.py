@@ -1,29 +1,34 @@
-"""Whether the webhook may do the work: administrator, scope, methods, and whether it can list."""
+"""Whether webhook or application may do the work: administrator, scope, methods, and whether it can list."""
 
 from collections.abc import Callable
 
 from cleanup.errors import ExitCode
+from cleanup.portal.authorization import WayIn
 from cleanup.portal.client import INSTANCES
 from cleanup.portal.errors import OperationLimited
 from cleanup.portal.refusals import of_call
 from cleanup.portal.told import Answers, Availability
 from cleanup.reports.checkup.findings import Finding, Level
 
-_NEW_WEBHOOK = "Let an administrator create the webhook."
+_WHO = {WayIn.WEBHOOK: "Let an administrator create the webhook.", WayIn.APPLICATION: "Let an administrator log in."}
+_SCOPE = {
+    WayIn.WEBHOOK: "Add “Business processes” (bizproc) to the webhook's scopes. It may take up to a day to be seen.",
+    WayIn.APPLICATION: "Add “Business processes” (bizproc) to the application's card, then log in again.",
+}
 _LATER = "Try again in some minutes; if it stays so, ask who keeps the portal."
 
 
-def administrator(answers: Answers) -> Finding:
+def administrator(answers: Answers, way: WayIn) -> Finding:
     user = " ".join(filter(None, (f"user {answers.user}" if answers.user else "its owner", _bracketed(answers.name))))
     if answers.administrator is None:
         return Finding(
             Level.WARNING,
             "administrator",
             f"the portal did not say whether {user} is an administrator",
-            "Only an administrator's webhook may list and end instances.",
+            f"Only an administrator's {way} may list and end instances.",
         )
     if not answers.administrator:
-        return Finding(Level.FAULT, "administrator", f"{user} is no administrator", _NEW_WEBHOOK)
+        return Finding(Level.FAULT, "administrator", f"{user} is no administrator", _WHO[way])
     return Finding(Level.OK, "administrator", f"{user} is an administrator")
 
 
@@ -31,7 +36,7 @@ def _bracketed(name: str) -> str:
     return f"({name})" if name else ""
 
 
-def scope(scopes: frozenset[str] | None) -> Finding:
+def scope(scopes: frozenset[str] | None, way: WayIn) -> Finding:
     if scopes is None:
         return Finding(Level.WARNING, "scope", "the portal did not list the scopes", "bizproc is needed.")
     told = ", ".join(sorted(scopes)) or "none"
@@ -40,12 +45,12 @@ def scope(scopes: frozenset[str] | None) -> Finding:
             Level.FAULT,
             "scope",
             f"bizproc is missing; granted: {told}",
-            "Add “Business processes” (bizproc) to the webhook's scopes. It may take up to a day to be seen.",
+            _SCOPE[way],
         )
     return Finding(Level.OK, "scope", told)
 
 
-def methods(answers: Answers) -> Finding:
+def methods(answers: Answers, way: WayIn) -> Finding:
     absent = _those(answers, lambda method: method.exists is False)
     if absent:
         return Finding(
@@ -57,7 +62,7 @@ def methods(answers: Answers) -> Finding:
     closed = _those(answers, lambda method: method.available is False)
     if closed:
         return Finding(
-            Level.FAULT, "methods", f"on this plan, but closed to this webhook: {closed}", "It lacks their scope."
+            Level.FAULT, "methods", f"on this plan, but closed to this {way}: {closed}", "It lacks their scope."
         )
     unknown = _those(answers, lambda method: method.available is None)
     if unknown:
@@ -71,12 +76,12 @@ def _those(answers: Answers, test: Callable[[Availability], bool]) -> str:
     return "bizproc.workflow methods" if names == [*answers.methods] else ", ".join(names)
 
 
-def population(answers: Answers, portal: str) -> Finding:
+def population(answers: Answers, portal: str, way: WayIn) -> Finding:
     if answers.population is not None:
         return Finding(Level.OK, "instances", f"{answers.population:,} running")
     if answers.refusal is None:
         return Finding(Level.WARNING, "instances", "the portal did not count them", "A plan lists them all the same.")
-    error = of_call(answers.refusal, portal=portal, asked=INSTANCES)
+    error = of_call(answers.refusal, portal=portal, asked=INSTANCES, way=way)
     told = f"they cannot be listed: {answers.refusal}"
     if isinstance(error, OperationLimited):
         return Finding(Level.WARNING, "instances", told, error.advice)
