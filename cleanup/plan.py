@@ -40,13 +40,13 @@ async def fill(
     now = datetime.fromisoformat(head.now)
     newest = book.newest_start(now)
     until = now if newest is None or newest >= now else min(now, newest + _CLOCKS)
-    judge = judge_as_planned(book, now, present)
     if Asked.SIBLINGS in book.asks():
         await _know_siblings(journal, reader, save)
     knowledge = Planning(reader, book, now, lambda instance: journal.newer(instance, book.most_kept()))
     async for stretch in stretches(reader, journal.bookmark(), until):
+        at = present()  # of all of a stretch: an earlier "now" sees no lock less
         instances = await knowledge.of(stretch.instances)
-        judged = [(instance, _told(judge(instance), head.run)) for instance in instances]
+        judged = [(each, _told(book.judge(each, now, present=at), head.run)) for each in instances]
         journal.plan(judged, stretch.bookmark)
         save()
         _log.info("plan.page_done", instances=len(judged), bookmark=stretch.bookmark)
@@ -81,7 +81,7 @@ async def _copy_the_rest(journal: Journal, reader: Reader, save: Callable[[], No
 
 def _told(verdict: Verdict, run: str) -> Verdict:
     """The verdict with its reason filled in for this run, when it is for the record."""
-    if verdict.decision is not Decision.SELECTED:
+    if verdict.decision is not Decision.SELECTED or "{" not in verdict.reason:
         return verdict
     return replace(verdict, reason=verdict.reason.replace("{rule}", verdict.rule or "").replace("{run}", run))
 
