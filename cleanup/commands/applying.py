@@ -61,8 +61,13 @@ def held(setting: Setting, journal: Journal) -> Iterator[None]:
         yield
 
 
-def refusals(journal: Journal, authorization: Authorization, window: Window) -> list[str]:
-    """Why this journal may not be applied now; empty when it may. Raises UsageError when it is no complete plan."""
+def refusals(
+    journal: Journal, authorization: Authorization, window: Window, rules: RulesFile | None = None
+) -> list[str]:
+    """Why this journal may not be applied now; empty when it may. Raises UsageError when it is no complete plan.
+
+    `rules`: the journal's own, with other caps and pace; None: as the journal has them.
+    """
     head = journal.head()
     if journal.state() == "listing":
         raise UsageError(
@@ -77,7 +82,7 @@ def refusals(journal: Journal, authorization: Authorization, window: Window) -> 
         *guards.refusals(
             selected=sum(journal.state_counts().values()),
             population=journal.population() or 0,
-            limits=_limits(rules_of(journal), window),
+            limits=_limits(rules or rules_of(journal), window),
         ),
     ]
     return [reason for reason in reasons if reason]
@@ -86,11 +91,20 @@ def refusals(journal: Journal, authorization: Authorization, window: Window) -> 
 class Work:
     """One apply of one journal, or one rehearsal of it, for a caller that holds the locks and obeys signals."""
 
-    def __init__(self, setting: Setting, journal: Journal, window: Window, *, verb: str, may_end: bool = True) -> None:
-        """Without `may_end` it only asks what became of what was sent."""
+    def __init__(
+        self,
+        setting: Setting,
+        journal: Journal,
+        window: Window,
+        *,
+        verb: str,
+        may_end: bool = True,
+        rules: RulesFile | None = None,
+    ) -> None:
+        """Without `may_end` it only asks what became of what was sent. `rules` are as in `refusals`."""
         self._setting, self._journal, self._window, self._verb = setting, journal, window, verb
-        self._rules = rules_of(journal)
-        self._reasons = refusals(journal, setting.authorization, window)
+        self._rules = rules or rules_of(journal)
+        self._reasons = refusals(journal, setting.authorization, window, self._rules)
         self._may_end = may_end and not self._reasons
         self._rehearsal: Rehearsal | None = None
 

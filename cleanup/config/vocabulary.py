@@ -134,6 +134,22 @@ EXPECT = _keys(
     decision="selected, kept, protected, no_match, undecided or locked.",
     field="The field whose missing value makes it undecided or protected.",
 )
+PORTALS_FILE = _keys(portals="The portals, each with a name, a way in and a rules file.")
+PORTAL = _keys(
+    name="Names the portal in messages, logs and the summary. Unique in the file.",
+    webhook="Where the webhook's address is: {env: …}, {file: …}, {credential: …} or {keyring: …}.",
+    oauth="The credentials file of an application, as login writes it, in place of a webhook.",
+    tags="Words to choose portals by: {region: north}.",
+    rules="The rules file; a relative path is beside this file.",
+    overrides="What is otherwise on this portal than in its rules file: limits, pace.",
+)
+PLACES = _keys(
+    env="The name of an environment variable.",
+    file="A file that only its owner can read; a relative path is beside this file.",
+    credential="The name of a systemd credential.",
+    keyring="The name of an entry of the system's keyring.",
+)
+OVERRIDES = _keys(limits=FILE["limits"], pace=FILE["pace"])
 #: Words that people bring along from elsewhere, and ours for them.
 BORROWED = {
     "filter": "match",
