@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import filelock
 import platformdirs
 
 from cleanup.errors import Busy, UsageError
@@ -17,7 +16,7 @@ from cleanup.errors import Busy, UsageError
 _ENDING = ".sqlite"
 _POINTER = ".at"
 #: Seconds for which a lock is tried: somebody who only looks whether it is held holds it for a moment.
-_PATIENCE = 1.0
+PATIENCE = 1.0
 _RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,6}")
 
 
@@ -89,10 +88,13 @@ class StateDirectory:
         return {run: path for path, run in sorted(newest.items(), key=lambda item: item[1])}
 
     @contextmanager
-    def lock(self, portal: str) -> Iterator[None]:
-        """Holds a portal, so that two runs cannot overlap. Raises Busy. A dead process holds nothing."""
+    def lock(self, portal: str, *, patience: float = PATIENCE) -> Iterator[None]:
+        """Holds a portal, so that two runs cannot overlap. Raises Busy. A dead process holds nothing.
+
+        It blocks for so many seconds at most.
+        """
         path = self._folder("locks") / f"{_file_name(portal)}.lock"
-        with _locked(path, f"Another run holds {portal}. Wait for its end; b24-cleanup runs shows it.", _PATIENCE):
+        with _locked(path, f"Another run holds {portal}. Wait for its end; b24-cleanup runs shows it.", patience):
             yield
 
     def held(self, portal: str) -> bool:
@@ -117,12 +119,14 @@ class StateDirectory:
 def lock_checkpoint(path: Path) -> Iterator[None]:
     """Holds one checkpoint, also against a run with another state directory. Raises Busy."""
     lock = path.with_name(f"{path.name}.lock")
-    with _locked(lock, f"Another process applies the checkpoint {path}. Wait for its end.", _PATIENCE):
+    with _locked(lock, f"Another process applies the checkpoint {path}. Wait for its end.", PATIENCE):
         yield
 
 
 @contextmanager
 def _locked(path: Path, busy: str, patience: float) -> Iterator[None]:
+    import filelock  # a tenth of the start of a verb that only reads
+
     lock = filelock.FileLock(path, timeout=patience, mode=0o600)
     try:
         lock.acquire()

@@ -31,12 +31,21 @@ class Stop:
     number: int | None = None
     #: What `interrupts` guards, with the seconds that it has left once a stop is asked for.
     _scopes: dict[anyio.CancelScope, float] = field(default_factory=dict)
+    _parts: list["Stop"] = field(default_factory=list)
 
     def ask(self, error: CleanupError | None = None, *, number: int | None = None) -> None:
         if not self.asked:
             self.asked, self.error, self.number = True, error, number
         for scope, grace in self._scopes.items():
             _end(scope, grace)
+        for part in self._parts:
+            part.ask(error, number=number)
+
+    def part(self) -> "Stop":
+        """A stop for one of several that go on side by side: asked with this one, or alone."""
+        part = Stop(self.error, self.asked, self.number)
+        self._parts.append(part)
+        return part
 
     @contextmanager
     def interrupts(self, *, grace: float = 0.0) -> Iterator[anyio.CancelScope]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,15 @@ import structlog
 import typer
 
 from cleanup import log
-from cleanup.cli.app import SECRETS, cause_of, exit_code_of
+from cleanup.cli.app import SECRETS, exit_code_of
 from cleanup.cli.options import PortalOptions, TellOptions
-from cleanup.errors import UsageError
+from cleanup.errors import UsageError, cause_of
+from cleanup.log_settings import Logging
 from cleanup.reports.ended import Ended, Kind, stem_of
 
 if TYPE_CHECKING:
     from cleanup.commands import Result
+    from cleanup.reports.portals import PortalEnd
 
 _log = structlog.get_logger()
 
@@ -57,8 +59,47 @@ def followed(aftermath: Aftermath, portal: PortalOptions, work: Callable[[], "Re
     return result
 
 
+def followed_by_many(
+    aftermath: Aftermath, logging: Logging, work: Callable[[], list["PortalEnd"]]
+) -> list["PortalEnd"]:
+    """The same for many portals: one metrics file and one notification of all. Each is logged where it ends."""
+    began, notifier = time.monotonic(), Notifier()
+    try:
+        log.configure(logging, SECRETS)
+        notifier = _notifier_of(aftermath.tell)
+        ends = work()
+    except BaseException as raised:
+        error = cause_of(raised)
+        ended = Ended(
+            verb=aftermath.verb,
+            portal="",
+            rules=aftermath.rules,
+            exit_code=exit_code_of(error),
+            message=str(error) or type(error).__name__,
+            **_now(time.monotonic() - began),
+        )
+        _tell(replace(aftermath, tell=replace(aftermath.tell, metrics_file=None)), notifier, ended)
+        raise
+    if not aftermath.silent:
+        _tell_of_many(aftermath.tell, notifier, ends)
+    return ends
+
+
+def _tell_of_many(tell: TellOptions, notifier: Notifier, ends: list["PortalEnd"]) -> None:
+    from cleanup.reports import summary
+
+    if tell.metrics_file is not None:
+        _write_metrics(tell.metrics_file, *(end.ended for end in ends))
+    told = [end for end in ends if end.ended.kind in notifier.kinds]
+    if notifier.addresses and told:
+        kind = min((end.ended.kind for end in told), key=[Kind.FAILURE, Kind.SAFETY_STOP, Kind.SUCCESS].index)
+        _send(notifier.addresses, kind, summary.title_of_many(ends), summary.body_of_many(told))
+
+
 def _tell(aftermath: Aftermath, notifier: Notifier, ended: Ended) -> None:
-    _log_end(ended)
+    from cleanup.commands.telling import log_end
+
+    log_end(ended)
     if aftermath.silent:
         return
     if aftermath.tell.metrics_file is not None:
@@ -124,36 +165,32 @@ def _portal_of(options: PortalOptions) -> str:
         return ""
 
 
-def _log_end(ended: Ended) -> None:
-    run = {"run": ended.document["run"]} if ended.document else {}
-    told: dict[str, Any] = {"verb": ended.verb, "exit": ended.exit_code, "seconds": round(ended.seconds, 1)}
-    if ended.kind is Kind.SUCCESS:
-        _log.info("verb.done", portal=ended.portal, **run, **told)
-    else:
-        _log.warning("verb.failed", portal=ended.portal, **run, **told, error=ended.message)
-
-
-def _write_metrics(path: Path, ended: Ended) -> None:
+def _write_metrics(path: Path, *ended: Ended) -> None:
     from cleanup.reports import metrics
 
     try:
-        metrics.write(path, ended)
+        metrics.write(path, *ended)
     except OSError as error:
         _warn(f"the metrics file {path} cannot be written: {error.strerror}")
         _log.error("metrics.not_written", file=str(path), error=str(error))
 
 
 def _notify(addresses: tuple[str, ...], ended: Ended) -> None:
-    from cleanup import notify
     from cleanup.reports import summary
 
+    _send(addresses, ended.kind, summary.title(ended), summary.body(ended))
+
+
+def _send(addresses: tuple[str, ...], kind: Kind, title: str, body: str) -> None:
+    from cleanup import notify
+
     try:
-        notify.send(addresses, title=SECRETS(summary.title(ended)), body=SECRETS(summary.body(ended)))
+        notify.send(addresses, title=SECRETS(title), body=SECRETS(body))
     except notify.NotSentError as error:
         _warn(f"the notification was not sent: {error}.")
         _log.error("notify.not_sent", addresses=len(addresses), error=str(error))
     else:
-        _log.info("notify.sent", addresses=len(addresses), kind=ended.kind)
+        _log.info("notify.sent", addresses=len(addresses), kind=kind)
 
 
 def _warn(text: str) -> None:

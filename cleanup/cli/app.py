@@ -3,14 +3,12 @@
 import os
 import resource
 import sys
-import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cleanup.errors import CleanupError, ExitCode
+from cleanup.errors import CleanupError, ExitCode, cause_of, defect
 from cleanup.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -70,11 +68,6 @@ def tell(message: str) -> None:
     typer.echo(SECRETS(f"b24-cleanup: {message}"), err=True)
 
 
-def cause_of(error: BaseException) -> BaseException:
-    """The error itself, or the first one of a group."""
-    return cause_of(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
-
-
 def exit_code_of(error: BaseException) -> int:
     """What a verb that raised this ends with."""
     if isinstance(error, CleanupError):
@@ -103,7 +96,8 @@ def _explain(raised: BaseException) -> int:
     if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):  # rich exits by itself
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.DONE)
-    return _unexpected(error)
+    tell(defect(error))
+    return int(ExitCode.UNEXPECTED)
 
 
 def _explain_usage(error: "TyperException") -> int:
@@ -114,18 +108,6 @@ def _explain_usage(error: "TyperException") -> int:
     else:
         tell(str(error))
     return int(ExitCode.USAGE)
-
-
-def _unexpected(error: BaseException) -> int:
-    """A defect of ours: its kind and place, without values, which could hold a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "cleanup" in frame.filename] or frames
-    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
-    tell(
-        f"an unexpected error ({type(error).__name__} at {place}). The checkpoint is kept: "
-        "apply goes on from it. Please report this line."
-    )
-    return int(ExitCode.UNEXPECTED)
 
 
 def _flush() -> None:

@@ -1,8 +1,6 @@
 """`plan`, `apply` and `run`: the verbs that lead to an end."""
 
-import re
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,8 +12,10 @@ from cleanup.cli.grouped import grouped
 from cleanup.cli.options import (
     CheckpointOption,
     LockedOption,
+    ManyOptions,
     MetricsOption,
     NowOption,
+    OptionalRules,
     Output,
     OutputOption,
     PortalOptions,
@@ -27,13 +27,15 @@ from cleanup.cli.options import (
     TellOptions,
     WindowOptions,
 )
+from cleanup.cli.portals import one_or_many, run_many
 from cleanup.cli.shared import finish, load, moment_of, open_console, run_async, setting_of, state_directory, way_in
+from cleanup.cli.window import window_of
 from cleanup.errors import ExitCode, SafetyStop, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cleanup.commands import Result, Window
+    from cleanup.commands import Result
     from cleanup.journal import Journal
 
 
@@ -108,7 +110,7 @@ def apply(
     from cleanup.journal import Journal
 
     def work() -> commands.Result:
-        setting, window = setting_of(portal), _window(within)
+        setting, window = setting_of(portal), window_of(within)
         with Journal.open(state_directory(portal.state_dir).find(run)) as journal:
             if not window.dry_run and not commands.refusals(journal, setting.authorization, window):
                 _confirm(journal, confirm, setting.console)
@@ -120,22 +122,28 @@ def apply(
 @app.command()
 @grouped
 def run(
-    rules: RulesArgument,
+    rules: OptionalRules = None,
     checkpoint: CheckpointOption = None,
     now: NowOption = None,
     include_locked: LockedOption = False,
     output: OutputOption = Output.TEXT,
     *,
+    many: ManyOptions,
     within: WindowOptions,
     tell: TellOptions,
     portal: PortalOptions,
 ) -> None:
-    """For cron: finish an unfinished run, then plan and, within the rules' limits, apply."""
+    """For cron: finish an unfinished run, then plan and, within the rules' limits, apply. Also on many portals."""
     from cleanup import commands
     from cleanup.cli.aftermath import Aftermath, followed
 
+    if rules is None or many != ManyOptions():
+        rules = one_or_many(rules, checkpoint, many, portal)
+    if rules is None:
+        run_many(many, within, tell, portal, output, now=moment_of(now), include_locked=include_locked)
+
     def work() -> commands.Result:
-        setting, loaded, window = setting_of(portal), load(rules), _window(within)
+        setting, loaded, window = setting_of(portal), load(rules), window_of(within)
         return run_async(
             commands.run,
             setting,
@@ -184,31 +192,3 @@ def _confirm(journal: "Journal", confirm: str | None, console: "Console") -> Non
         confirm = typer.prompt(f"Type {portal} to go on", err=True, default="", show_default=False)
     if confirm.strip() != portal:
         raise SafetyStop(f"{confirm.strip()!r} is not {portal}. Nothing was ended.")
-
-
-def _window(options: WindowOptions) -> "Window":
-    from cleanup.commands import Window
-
-    limits = [seconds_until(options.until)] if options.until is not None else []
-    limits += [_duration(options.max_duration)] if options.max_duration is not None else []
-    return Window(seconds=min(limits, default=None), max_kill=options.max_kill, dry_run=options.dry_run)
-
-
-def seconds_until(text: str) -> float:
-    if not re.fullmatch(r"([01]?\d|2[0-3]):[0-5]\d", text):
-        raise UsageError(f"--until takes a local time such as 06:30, not {text!r}.")
-    hour, minute = map(int, text.split(":"))
-    now = time.time()
-    year, month, day, *_ = time.localtime(now)
-    # mktime takes a day behind the end of a month, and knows the local rules of summer time
-    moments = (time.mktime((year, month, later, hour, minute, 0, 0, 0, -1)) for later in (day, day + 1))
-    return next(moment for moment in moments if moment > now) - now
-
-
-def _duration(text: str) -> float:
-    from cleanup.config import duration
-
-    try:
-        return duration(text).total_seconds()
-    except ValueError as error:
-        raise UsageError(f"--max-duration: {error}") from error

@@ -42,6 +42,11 @@ class Language(StrEnum):
 RulesArgument = Annotated[Path, typer.Argument(metavar="RULES", help="The rules file (YAML).", show_default=False)]
 
 
+OptionalRules = Annotated[
+    Path | None, typer.Argument(metavar="RULES", help="The rules file (YAML).", show_default=False)
+]
+
+
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id, a checkpoint file, or “last”.")]
 
 
@@ -185,6 +190,52 @@ NotifyFileOption = Annotated[
 NotifyOnOption = Annotated[
     str, typer.Option("--notify-on", metavar="WHAT", help="What is told: failure, safety-stop, success.")
 ]
+
+
+PortalsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--portals", metavar="FILE", help="In place of RULES: run on each portal of this file.", show_default=False
+    ),
+]
+
+
+NamedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--portal", metavar="NAME", help="With --portals: only this one; may be repeated.", show_default=False
+    ),
+]
+
+
+TaggedOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="KEY=VALUE",
+        help="With --portals: only those with this tag; all that are given must fit.",
+        show_default=False,
+    ),
+]
+
+
+AtOnceOption = Annotated[
+    int, typer.Option("--at-once", metavar="N", min=1, help="With --portals: so many portals at the same time.")
+]
+
+
+#: Most of a night is waiting, so the processor does not limit it: open files and memory do (notes/portals.md).
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyOptions:
+    """Many portals instead of one."""
+
+    portals_file: PortalsOption = None
+    named: NamedOption = None
+    tagged: TaggedOption = None
+    at_once: AtOnceOption = _AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

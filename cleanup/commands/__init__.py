@@ -16,9 +16,11 @@ from cleanup.commands.checking import check
 from cleanup.commands.connection import Result, Setting, require_rights
 from cleanup.commands.entering import enter, require_room, wait_for_code
 from cleanup.commands.planning import plan
+from cleanup.commands.portals import Fleet, run_portals
 from cleanup.commands.running import run
 
 __all__ = [
+    "Fleet",
     "Result",
     "Setting",
     "Window",
@@ -35,6 +37,7 @@ __all__ = [
     "require_rights",
     "require_room",
     "run",
+    "run_portals",
     "verify",
     "wait_for_code",
 ]

@@ -1,6 +1,6 @@
 """`run`, for cron: finishes what an earlier night left, then plans and, within the caps, applies."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from cleanup.errors import CleanupError, ExitCode, UsageError
 from cleanup.journal import Journal
 from cleanup.model import State
 from cleanup.reports.document import Document
-from cleanup.state_directory import lock_checkpoint
+from cleanup.state_directory import StateDirectory, lock_checkpoint
 from cleanup.stop import Stop, obeying
 
 _log = structlog.get_logger()
@@ -39,20 +39,29 @@ async def run(
     listing = Listing(setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="run")
     stop = Stop()
     with setting.state.lock(setting.authorization.portal), ExitStack() as journals:
-        night = _Night(setting, rules, window, listing, journals)
+        night = Night(setting, rules, window, listing, journals)
         async with obeying(stop, seconds=window.seconds, tell=setting.tell):
             await night.do(stop)
         return night.result(stop)
 
 
-class _Night:
+class Night:
     """The steps of one `run`; the last one that was begun has the result."""
 
     def __init__(
-        self, setting: Setting, rules: RulesFile, window: Window, listing: Listing, journals: ExitStack
+        self,
+        setting: Setting,
+        rules: RulesFile,
+        window: Window,
+        listing: Listing,
+        journals: ExitStack,
+        *,
+        begun: Sequence[Path] | None = None,
     ) -> None:
+        """`begun`: earlier runs of this portal that are known already, the oldest first; None: it looks for them."""
         self._setting, self._rules, self._window = setting, rules, window
         self._listing, self._journals = listing, journals
+        self._known = begun
         self._last: Work | Listing = listing
         #: Of the run that was finished first.
         self._earlier: Document | None = None
@@ -107,7 +116,7 @@ class _Night:
         """An apply of that journal, which stays open, and held, until the night is over."""
         journal = self._journals.enter_context(Journal.open(path))
         self._journals.enter_context(lock_checkpoint(path))
-        return Work(self._setting, journal, self._window, verb="run")
+        return Work(self._setting, journal, self._window, verb="run", rules=self._rules)
 
     def result(self, stop: Stop) -> Result:
         if self._earlier is not None and self._cut_off is not None:
@@ -137,17 +146,35 @@ class _Night:
 
     def _begun(self) -> Iterator[tuple[Path, Journal]]:
         """Runs of this portal whose apply began and did not end, the newest first."""
-        for path in reversed(self._setting.state.runs().values()):
-            try:
-                with Journal.open(path, readonly=True) as journal:
-                    ours = journal.head().portal == self._setting.authorization.portal
-                    if ours and journal.first_applied() and journal.state() != "finished":
-                        yield path, journal
-            except UsageError as error:
-                _log.warning("run.checkpoint_unreadable", checkpoint=str(path), error=str(error))
+        paths = [*self._setting.state.runs().values()] if self._known is None else self._known
+        for path in reversed(paths):
+            with ExitStack() as opened:
+                journal = _begun(path, opened)
+                if journal is not None and journal.head().portal == self._setting.authorization.portal:
+                    yield path, journal
 
     def _is_of_these_rules(self, journal: Journal) -> bool:
         head = journal.head()
         young = not guards.too_old(datetime.fromisoformat(head.created), clock())
         same = (head.rules_digest, bool(head.include_locked)) == (self._rules.digest, self._listing.include_locked)
         return young and same
+
+
+def begun_by_portal(state: StateDirectory) -> dict[str, list[Path]]:
+    """Runs whose apply began and did not end, the oldest first: looked through once for many portals."""
+    found: dict[str, list[Path]] = {}
+    for path in state.runs().values():
+        with ExitStack() as opened:
+            if (journal := _begun(path, opened)) is not None:
+                found.setdefault(journal.head().portal, []).append(path)
+    return found
+
+
+def _begun(path: Path, opened: ExitStack) -> Journal | None:
+    """The journal of a run whose apply began and did not end, open for reading; None: it is none."""
+    try:
+        journal = opened.enter_context(Journal.open(path, readonly=True))
+        return journal if journal.first_applied() and journal.state() != "finished" else None
+    except UsageError as error:
+        _log.warning("run.checkpoint_unreadable", checkpoint=str(path), error=str(error))
+        return None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
@@ -67,6 +68,18 @@ class Source:
         lines = self.text.split("\n")
         shown = lines[line - 1].rstrip("\r") if 0 < line <= len(lines) else ""
         return Fault(self.file, line, column, legible(message), shown)
+
+
+def read(path: Path) -> Source:
+    """Raises Faults, also when the file cannot be read."""
+    try:
+        if not path.is_file():
+            raise Faults([Fault(str(path), 1, 1, "there is no such file")])
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Faults([Fault(str(path), 1, 1, f"the file cannot be read: {error.strerror}")]) from error
+    return decode(content, str(path))
 
 
 def decode(content: bytes, file: str) -> Source:

@@ -3,29 +3,27 @@
 import codecs
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from cleanup.config import doubts, scalars, vocabulary
+from cleanup.config.bounds import read_limits, read_pace
 from cleanup.config.examples import ExampleReader
 from cleanup.config.faults import Fault, Faults, meant, nearest
 from cleanup.config.matches import MatchReader
-from cleanup.config.nodes import MOST_BYTES, Mapping, Node, Scalar, Source, compose, decode
+from cleanup.config.nodes import Mapping, Node, Scalar, Source, compose, decode, read
 from cleanup.config.sections import Section, items, section
-from cleanup.config.settings import Pace, Requests
+from cleanup.config.settings import Pace
 from cleanup.guards import Limits
 from cleanup.model import Action
 from cleanup.rules import Protect, Rule, RuleBook, Take
+from cleanup.rules.asked import is_turned_round
 from cleanup.rules.examples import Example
 from cleanup.rules.implication import Reasoner
-from cleanup.rules.match import Everything
-
-T = TypeVar("T")
+from cleanup.rules.match import Everything, Match
 
 _ID = re.compile(r"[\w.-]{1,64}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -54,14 +52,7 @@ class RulesFile:
 
 def load_rules(path: Path) -> RulesFile:
     """Raises Faults, also when the file cannot be read."""
-    try:
-        if not path.is_file():
-            raise Faults([Fault(str(path), 1, 1, "there is no such file")])
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise Faults([Fault(str(path), 1, 1, f"the file cannot be read: {error.strerror}")]) from error
-    return read_source(decode(content, str(path)))
+    return read_source(read(path))
 
 
 def parse_rules(text: str, file: str) -> RulesFile:
@@ -109,7 +100,7 @@ class _File:
         self._matches.read_sets(self._sets)
         protect = tuple(self._protect(node) for node in items(self._source, self._top.get("protect"), "protect"))
         book = RuleBook(protect=protect, rules=self._rules())
-        limits = self._limits()
+        limits = read_limits(self._source, self._top.get("limits"), Limits())
         return RulesFile(
             path=Path(self._source.file),
             source=self._source.text,
@@ -117,7 +108,7 @@ class _File:
             portal=self._top.scalar("portal", _host, None),
             timezone=self._zone,
             limits=limits,
-            pace=self._pace(),
+            pace=read_pace(self._source, self._top.get("pace"), Pace()),
             book=book,
             examples=self._examples(book),
             warnings=() if self._source.faults else self._doubts(book, limits),
@@ -153,7 +144,7 @@ class _File:
         match = found.require("match", "it says what is protected")
         return Protect(
             self._id(found),
-            Everything() if match is None else self._matches.read(match),
+            Everything() if match is None else self._match(match, ends=False),
             found.scalar("why", scalars.text, ""),
         )
 
@@ -165,12 +156,19 @@ class _File:
         found.require("action", "write keep, terminate or kill")
         return Rule(
             id=self._id(found),
-            match=Everything() if match is None else self._matches.read(match),
+            match=Everything() if match is None else self._match(match, ends=not _keeps(found)),
             action=found.scalar("action", _action, Action.KEEP),
             reason=found.scalar("reason", _reason, ""),
             take=self._take(found),
             line=found.node.line,
         )
+
+    def _match(self, node: Node, *, ends: bool) -> Match:
+        match = self._matches.read(node)
+        if is_turned_round(match, turned=not ends):
+            told = "“newest_of” means the older duplicates, for a rule that ends them"
+            self._source.fault(node, f"{told}; it has no place in “protect”, in a keep rule or below “not”")
+        return match
 
     def _id(self, found: Section) -> str:
         node = found.require("id", "it names the rule in plans and reports")
@@ -185,46 +183,15 @@ class _File:
         found = section(self._source, rule.get("take"), vocabulary.TAKE, "“take”")
         if found is None:
             return None
-        if rule.scalar("action", _action, None) is Action.KEEP:
+        if _keeps(rule):
             self._source.fault(found.node, "“take” has no meaning in a keep rule")
         found.require("count", "a whole number from 1")
-        order = found.scalar("order", partial(_one_of, ("oldest", "newest")), "oldest")
+        order = found.scalar("order", partial(scalars.one_of, ("oldest", "newest")), "oldest")
         return Take(found.scalar("count", partial(scalars.whole, least=1), 1), order)
 
-    def _limits(self) -> Limits:
-        found = section(self._source, self._top.get("limits"), vocabulary.LIMITS, "limits")
-        if found is None:
-            return Limits()
-        return Limits(
-            max_kill=found.scalar("max_kill", _off_or(scalars.whole), 500),
-            max_percent=found.scalar("max_percent", _off_or(_percent), 25.0),
-            max_failed_percent=found.scalar("max_failed_percent", _off_or(_percent), 10.0),
-        )
 
-    def _pace(self) -> Pace:
-        found = section(self._source, self._top.get("pace"), vocabulary.PACE, "pace")
-        if found is None:
-            return Pace()
-        return Pace(
-            requests=self._requests(found),
-            operating_limit=found.scalar("operating_limit", partial(scalars.number, above=0, to=1e6), 480.0),
-            operating_share=found.scalar("operating_share", partial(scalars.number, above=0, to=1), 0.9),
-            batch_seconds=found.scalar("batch_seconds", partial(scalars.number, above=0, to=50), 10.0),
-            concurrency=found.scalar("concurrency", _concurrency, "auto"),
-            max_slowdown=found.scalar("max_slowdown", partial(scalars.number, above=1, to=10), 1.5),
-        )
-
-    def _requests(self, pace: Section) -> str | Requests:
-        node = pace.get("requests")
-        if not isinstance(node, Mapping):
-            return pace.scalar("requests", partial(_one_of, ("auto", "off")), "auto")
-        found = Section(self._source, node, vocabulary.REQUESTS, "pace.requests")
-        found.require("burst", "how many requests may go at once")
-        found.require("per_second", "how many may follow each second")
-        return Requests(
-            found.scalar("burst", partial(scalars.number, above=0, to=1e6), 50.0),
-            found.scalar("per_second", partial(scalars.number, above=0, to=1e6), 2.0),
-        )
+def _keeps(rule: Section) -> bool:
+    return rule.written("action") == Action.KEEP
 
 
 def _keys_of(node: Node | None) -> tuple[str, ...]:
@@ -268,24 +235,3 @@ def _reason(node: Scalar) -> str:
     if unknown:
         raise ValueError(f"“{{{unknown[0]}}}” cannot be filled in; {{rule}} and {{run}} can")
     return text
-
-
-def _one_of(known: tuple[str, ...], node: Scalar) -> str:
-    if node.text not in known:
-        raise ValueError(f"“{node.text}” is not known here.{meant(node.text, known)}")
-    return node.text
-
-
-def _percent(node: Scalar) -> float:
-    return scalars.number(node, above=0, to=100)
-
-
-def _off_or(read: Callable[[Scalar], T]) -> Callable[[Scalar], T | None]:
-    def read_or_off(node: Scalar) -> T | None:
-        return None if node.text == "off" else read(node)
-
-    return read_or_off
-
-
-def _concurrency(node: Scalar) -> str | int:
-    return "auto" if node.text == "auto" else scalars.whole(node, least=1)

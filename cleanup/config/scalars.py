@@ -6,6 +6,7 @@ The functions raise ValueError, whose text says what is wrong and what was meant
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from cleanup.config.faults import meant
 from cleanup.config.nodes import Scalar
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -49,6 +50,12 @@ def text(scalar: Scalar) -> str:
         raise ValueError(f'{scalar.text} without quotes is a number to YAML readers; write "{scalar.text}"')
     if _TIMESTAMP.fullmatch(scalar.text):
         raise ValueError(f'{scalar.text} without quotes is a date to YAML readers; write "{scalar.text}"')
+    return scalar.text
+
+
+def one_of(known: tuple[str, ...], scalar: Scalar) -> str:
+    if scalar.text not in known:
+        raise ValueError(f"“{scalar.text}” is not known here.{meant(scalar.text, known)}")
     return scalar.text
 
 

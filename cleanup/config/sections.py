@@ -39,6 +39,10 @@ class Section:
             self.source.fault(self.node, f"{self.name} lacks “{name}”: {why}")
         return self.get(name)
 
+    def lacks(self, *names: str) -> bool:
+        """Whether none of these keys is there, nor a misspelt one that was meant to be one of them."""
+        return not any(name in self._values or name in self._misspelt for name in names)
+
     def scalar(self, name: str, read: Callable[[Scalar], T], default: D) -> T | D:
         """The value of a key that holds one value; the default when it is absent or faulty."""
         node = self.get(name)

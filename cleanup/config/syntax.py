@@ -6,7 +6,7 @@ import yaml
 
 from cleanup.config.faults import Fault
 
-SECOND_DOCUMENT = "a second document begins here; a rules file is one"
+SECOND_DOCUMENT = "a second document begins here; a file is one"
 _DO_NOT_FIT = "the lines above do not fit: check the indentation, and that brackets and quotes are closed"
 #: Words of the reader (the one in C, and the one in Python), and ours. The first that fits is told.
 _WORDS = {

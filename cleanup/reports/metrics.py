@@ -47,12 +47,15 @@ class Sample:
     value: float
 
 
-def write(path: Path, ended: Ended) -> None:
+def write(path: Path, *all_ended: Ended) -> None:
     """Replaces the file. The last success is kept from what it held. Raises OSError."""
     before = list(_read(path))
-    run = _labels(ended, before)
-    success = ended.at.timestamp() if ended.kind is Kind.SUCCESS else _last_success(before, run)
-    _replace(path, rendered([*samples_of(ended, run), Sample(_LAST_SUCCESS, run, success)]))
+    samples: list[Sample] = []
+    for ended in all_ended:
+        run = _labels(ended, before)
+        success = ended.at.timestamp() if ended.kind is Kind.SUCCESS else _last_success(before, run)
+        samples += [*samples_of(ended, run), Sample(_LAST_SUCCESS, run, success)]
+    _replace(path, rendered(samples))
 
 
 def samples_of(ended: Ended, run: tuple[str, str]) -> Iterator[Sample]:

@@ -1,8 +1,11 @@
 """A run's end as a short plain text for a mail or a chat: what, where, how many, what to do next."""
 
-from cleanup.errors import ExitCode
+from collections.abc import Sequence
+
+from cleanup.errors import ExitCode, worst
 from cleanup.reports.document import Document
 from cleanup.reports.ended import Ended, meaning_of
+from cleanup.reports.portals import PortalEnd
 from cleanup.reports.text import named
 from cleanup.words import clean
 
@@ -22,6 +25,18 @@ def body(ended: Ended) -> str:
     if following := next_command(ended):
         lines.append(f"Next: {following}")
     return "\n".join(lines)
+
+
+def title_of_many(ends: Sequence[PortalEnd]) -> str:
+    """One line: how many portals, and how the worst of them went."""
+    code = worst(end.ended.exit_code for end in ends)
+    like = [end for end in ends if end.ended.exit_code == code]
+    return f"b24-cleanup run on {len(ends):,} portals: {_how(like[0].ended)} ({len(like):,} of them)"
+
+
+def body_of_many(ends: Sequence[PortalEnd]) -> str:
+    """A part for each of these portals."""
+    return "\n\n".join(f"{end.name}, {end.ended.portal or 'unknown'}\n{body(end.ended)}" for end in ends)
 
 
 def next_command(ended: Ended) -> str:

@@ -149,6 +149,7 @@ _OPTIONS = (
     _Option("families", _number, "N|SHARE", "pairs of a parent and the child that it waits for"),
     _Option("parent_ends", float, "X", "chance that the parent ends with its child, instead of going on"),
     _Option("zombies", float, "X", "chance that what was ended comes back; G1 and G2 bring back the locked ones"),
+    _Option("gone", float, "SHARE", "CRM elements and tasks that were deleted while instances worked on them"),
     _Option("fault_seed", int, "N", "seed of the faults"),
     _Option("slow_seconds", float, "S", "how long a slow body takes"),
     _Option("neighbour", float, "X", "requests a second of another client in the same bucket"),

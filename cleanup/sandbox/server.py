@@ -10,6 +10,7 @@ from aiohttp import web
 
 from cleanup.sandbox.answers import Answer, refused, send, spoiled
 from cleanup.sandbox.copies import Copy
+from cleanup.sandbox.documents import Documents
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.front import Front, read_parameters
 from cleanup.sandbox.ledger import Ledger
@@ -54,6 +55,10 @@ class Sandbox:
     @property
     def office(self) -> Office:
         return self._portal.office
+
+    @property
+    def documents(self) -> Documents:
+        return self._portal.documents
 
     @property
     def world(self) -> World:

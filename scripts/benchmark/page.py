@@ -35,7 +35,8 @@ def _note(measures: Sequence[Measure], command: str) -> str:
 
 ({datetime.now(UTC):%Y-%m-%d}) `{command}`, on {os.cpu_count()} cores ({platform.machine()}),
 Python {platform.python_version()}, sandbox and client on the same machine. Each client and scenario has a
-sandbox process of its own with the same population. Of several rounds of one client the one with the median wall is shown.
+sandbox process of its own with the same population. Of several rounds of one client the one with the median wall
+is shown.
 `scripts/bench --quick` is what CI runs.
 
 {table(measures)}
