@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from cleanup.errors import CleanupError, StoppedEarly, UsageError
-from cleanup.model import STEPS, Action, Decision, Entry, Instance, State, Verdict
+from cleanup.model import NOTHING_ASKED, STEPS, Action, Decision, Entry, Facts, Instance, Standing, State, Verdict
 
 _APPLICATION_ID = 0x62323463  # "b24c"
 _STEPS = ", ".join(f"'{old}>{new}'" for old, following in STEPS.items() for new in sorted(following))
@@ -68,15 +68,24 @@ _PACE = """
 ALTER TABLE batch ADD COLUMN in_flight INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batch ADD COLUMN slowdown REAL;
 """
+_FACTS = """
+ALTER TABLE entry ADD COLUMN facts TEXT NOT NULL DEFAULT '';
+CREATE TABLE sibling (
+    document TEXT NOT NULL, started TEXT NOT NULL, id TEXT NOT NULL, -- started: "" where it is not known
+    PRIMARY KEY (document, started, id)
+) STRICT, WITHOUT ROWID;
+"""
 #: The steps from an empty file to the newest form, in order; user_version says how many a file has taken.
 _FORMS = (
     ("the plan and its entries", _SCHEMA),
     ("a row a batch, and the waits", _TIMELINE),
     ("every instance of the portal, where a plan is to record all", _COPY),
     ("the pace of each batch", _PACE),
+    ("what was asked beyond the rows, and who is newer of the same document", _FACTS),
 )
 _VERSION = len(_FORMS)
 _FORMS_WITHOUT_PACE = 3
+_FORMS_WITHOUT_FACTS = 4
 #: Waits of one reason that are closer than this are one.
 _SAME_WAIT = timedelta(milliseconds=100)
 _INSTANCE_COLUMNS = (
@@ -88,7 +97,9 @@ _SEALED = (
     "SELECT json_array(id, name) FROM template ORDER BY id",
     "SELECT json_array(decision, rule, action, field, count) FROM tally ORDER BY decision, rule, action, field",
 )
-_ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, doubt, error"
+#: Of its own, so that plans of older versions keep the seal that they were given.
+_SEALED_FACTS = "SELECT json_array(id, facts) FROM entry WHERE facts <> '' ORDER BY id"
+_ENTRY_COLUMNS = f"{_INSTANCE_COLUMNS}, rule, action, reason, state, sends, alone, doubt, error, facts"
 
 
 class IllegalStepError(CleanupError):
@@ -348,12 +359,13 @@ class Journal:
             key = (verdict.decision.value, verdict.rule or "", verdict.action or "", verdict.field or "")
             tally[key] = tally.get(key, 0) + 1
             if verdict.decision is Decision.SELECTED:
-                selected.append((*_instance_row(instance), verdict.rule, verdict.action, verdict.reason))
+                row = (*_instance_row(instance), verdict.rule, verdict.action, verdict.reason)
+                selected.append((*row, _facts_text(instance.facts)))
         with self._transaction() as db:
             self._require_listing()
             db.executemany(
-                f"INSERT INTO entry ({_INSTANCE_COLUMNS}, rule, action, reason)"  # noqa: S608 - the columns are ours
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO entry ({_INSTANCE_COLUMNS}, rule, action, reason, facts)"  # noqa: S608 - ours
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 selected,
             )
             _add_copies(db, copied)
@@ -383,6 +395,38 @@ class Journal:
                         instance = _instance(row)
                     yield instance
 
+    def siblings_bookmark(self) -> str | None:
+        """The ID behind which the listing of duplicates goes on; None: all instances are known."""
+        return None if self._value("siblings") == "whole" else self._value("siblings_bookmark") or ""
+
+    def add_siblings(self, instances: Iterable[Instance], bookmark: str) -> None:
+        """Notes whose document and template each instance is, and how far that listing has come."""
+        rows = [(_document_of(instance), _sort_stamp(instance), instance.id) for instance in instances]
+        with self._transaction() as db:
+            self._require_listing()
+            db.executemany("INSERT OR REPLACE INTO sibling VALUES (?, ?, ?)", [row for row in rows if row[0]])
+            db.execute("INSERT OR REPLACE INTO run VALUES ('siblings_bookmark', ?)", (bookmark,))
+
+    def have_all_siblings(self) -> None:
+        self._set(siblings="whole")
+
+    def newer(self, instance: Instance, most: int) -> tuple[str, ...] | None:
+        """IDs of newer instances of the same document and template, the newest first, up to `most`.
+
+        None: it cannot be told, since a document, a template or the start of one of them is not known.
+        """
+        document, started = _document_of(instance), _sort_stamp(instance)
+        if document is None or not started:
+            return None
+        if self._all("SELECT 1 FROM sibling WHERE document = ? AND started = '' LIMIT 1", (document,)):
+            return None
+        rows = self._all(
+            "SELECT id FROM sibling WHERE document = ? AND (started, id) > (?, ?)"
+            " ORDER BY started DESC, id DESC LIMIT ?",
+            (document, started, instance.id, most),
+        )
+        return tuple(identity for (identity,) in rows)
+
     def take(self, rule: str, count: int, *, newest: bool) -> None:
         """Keeps `count` entries of a rule, the oldest or the newest by start; the others count as kept by it."""
         direction = "DESC" if newest else "ASC"
@@ -404,6 +448,7 @@ class Journal:
             self._require_listing()
             db.execute("INSERT OR REPLACE INTO run VALUES ('population', ?)", (str(population),))
             db.execute("INSERT OR REPLACE INTO run VALUES ('state', 'planned')")
+            db.execute("DELETE FROM sibling")  # what an entry must know of them lies with its facts
             db.execute("INSERT OR REPLACE INTO run VALUES ('seal', ?)", (self._digest(),))
 
     def _require_listing(self) -> None:
@@ -425,7 +470,7 @@ class Journal:
     def planned(self, after: str, limit: int) -> list[Entry]:
         """Entries that wait to be sent, in ID order, behind the ID `after`."""
         rows = self._all(
-            f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE state = 'planned' AND id > ? ORDER BY id LIMIT ?",  # noqa: S608
+            f"SELECT {self._entry_columns} FROM entry WHERE state = 'planned' AND id > ? ORDER BY id LIMIT ?",  # noqa: S608
             (after, limit),
         )
         with _readable(self.path):
@@ -467,7 +512,7 @@ class Journal:
     def unsettled(self, limit: int) -> list[Unsettled]:
         """SENT entries in the order in which they were sent."""
         rows = self._all(
-            f"SELECT {_ENTRY_COLUMNS}, request, sent_at, quiet_at FROM entry WHERE state = 'sent'"  # noqa: S608
+            f"SELECT {self._entry_columns}, request, sent_at, quiet_at FROM entry WHERE state = 'sent'"  # noqa: S608
             " ORDER BY request, id LIMIT ?",
             (limit,),
         )
@@ -493,7 +538,7 @@ class Journal:
 
     def instances_of(self, rule: str, limit: int = -1) -> Iterator[Instance]:
         """What a rule selected, in ID order, streamed; -1: all of it."""
-        sql = f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
+        sql = f"SELECT {self._entry_columns} FROM entry WHERE rule = ? ORDER BY id LIMIT ?"  # noqa: S608
         with _foreign_errors(self.path):
             for row in self._db.execute(sql, (rule, limit)):
                 yield self._entry_of(row).instance
@@ -519,13 +564,13 @@ class Journal:
         return self._all("SELECT template_id, COUNT(*) FROM entry GROUP BY template_id ORDER BY 2 DESC, 1")
 
     def entry(self, identity: str) -> Entry | None:
-        rows = self._all(f"SELECT {_ENTRY_COLUMNS} FROM entry WHERE id = ?", (identity,))  # noqa: S608
+        rows = self._all(f"SELECT {self._entry_columns} FROM entry WHERE id = ?", (identity,))  # noqa: S608
         return self._entry_of(rows[0]) if rows else None
 
     def entries(self) -> Iterator[tuple[Entry, str, str]]:
         """Every entry in ID order with its sent_at and ended_at ("" where there is none), streamed."""
         with _foreign_errors(self.path):
-            cursor = self._db.execute(f"SELECT {_ENTRY_COLUMNS}, sent_at, ended_at FROM entry ORDER BY id")  # noqa: S608
+            cursor = self._db.execute(f"SELECT {self._entry_columns}, sent_at, ended_at FROM entry ORDER BY id")  # noqa: S608
             for row in cursor:
                 yield self._entry_of(row[:-2]), row[-2] or "", row[-1] or ""
 
@@ -550,6 +595,11 @@ class Journal:
         ]
 
     # Inside
+
+    @property
+    def _entry_columns(self) -> str:
+        """An older file that is only read has no facts."""
+        return _ENTRY_COLUMNS if self._form > _FORMS_WITHOUT_FACTS else _ENTRY_COLUMNS.replace("facts", "'' AS facts")
 
     def _entry_of(self, row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
         with _readable(self.path):
@@ -606,6 +656,10 @@ class Journal:
                 for (row,) in self._db.execute(sql):
                     digest.update(row.encode() + b"\n")
             digest.update(b"\n")
+        if self._form > _FORMS_WITHOUT_FACTS:
+            with _foreign_errors(self.path):
+                for (row,) in self._db.execute(_SEALED_FACTS):
+                    digest.update(row.encode() + b"\n")
         return f"sha256:{digest.hexdigest()}"
 
     def _value(self, key: str) -> str | None:
@@ -778,9 +832,9 @@ def _instance(row: tuple) -> Instance:  # type: ignore[type-arg] # SQLite's rows
 
 
 def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
-    rule, action, reason, state, sends, alone, doubt, error = row[10:]
+    rule, action, reason, state, sends, alone, doubt, error, facts = row[10:]
     return Entry(
-        instance=_instance(row[:10]),
+        instance=replace(_instance(row[:10]), facts=_facts(facts)),
         rule=rule,
         action=Action(action),
         reason=reason,
@@ -790,6 +844,37 @@ def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
         doubt=bool(doubt),
         error=error,
     )
+
+
+def _facts_text(facts: Facts) -> str:
+    """ "" where nothing was asked."""
+    if facts == NOTHING_ASKED:
+        return ""
+    assignees = None if facts.assignees is None else sorted(facts.assignees)
+    return json.dumps(asdict(replace(facts, assignees=None)) | {"assignees": assignees})
+
+
+def _facts(text: str) -> Facts:
+    if not text:
+        return NOTHING_ASKED
+    told = json.loads(text)
+    assignees, newer = told["assignees"], told["newer"]
+    return Facts(
+        starter=None if told["starter"] is None else Standing(told["starter"]),
+        assignees=None if assignees is None else frozenset(map(Standing, assignees)),
+        document_exists=told["document_exists"],
+        newer=None if newer is None else tuple(newer),
+    )
+
+
+def _document_of(instance: Instance) -> str | None:
+    """What duplicates have in common; None where a part of it is not known."""
+    parts = (instance.module, instance.entity, instance.document_id, instance.template_id)
+    return None if None in parts else json.dumps(parts, ensure_ascii=False)
+
+
+def _sort_stamp(instance: Instance) -> str:
+    return "" if instance.started is None else _precise(instance.started)
 
 
 def _batch(row: tuple) -> Batch:  # type: ignore[type-arg] # SQLite's rows

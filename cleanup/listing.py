@@ -42,6 +42,9 @@ async def stretches(reader: Reader, bookmark: str, until: datetime) -> AsyncIter
 
 
 def _made_until(instances: tuple[Instance, ...], until: datetime) -> tuple[Instance, ...]:
+    last = made_at(instances[-1].id) if instances else None
+    if last is not None and last <= until:
+        return instances  # IDs ascend, so what is before the last was made before it
     for index, instance in enumerate(instances):
         made = made_at(instance.id)
         if made is not None and made > until:

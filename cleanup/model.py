@@ -17,6 +17,30 @@ class Action(StrEnum):
     KILL = "kill"
 
 
+class Standing(StrEnum):
+    """Whether a user still works in the company, as far as the portal tells: of bots and guests it does not."""
+
+    ACTIVE = "active"
+    DISMISSED = "dismissed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of an instance beyond its row, for rules that ask. None: not asked, or it cannot be told."""
+
+    #: Of the user who started it.
+    starter: Standing | None = None
+    #: Of the users for whose answers its running tasks wait; empty: there is no such task.
+    assignees: frozenset[Standing] | None = None
+    document_exists: bool | None = None
+    #: IDs of newer instances of the same document and template, the newest first, as many as a rule asks to keep.
+    newer: tuple[str, ...] | None = None
+
+
+NOTHING_ASKED = Facts()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One running workflow instance as the portal listed it, all times aware.
@@ -38,6 +62,7 @@ class Instance:
     owned_until: datetime | None = None
     #: Names of the attributes above whose value was missing from the answer or made no sense.
     unreadable: frozenset[str] = frozenset()
+    facts: Facts = NOTHING_ASKED
 
 
 class Decision(StrEnum):

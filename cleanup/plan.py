@@ -9,10 +9,11 @@ import structlog
 from cleanup import guards
 from cleanup.errors import SafetyStop
 from cleanup.journal import Journal
+from cleanup.knowledge import Planning
 from cleanup.listing import stretches
 from cleanup.model import Decision, Instance, Verdict
 from cleanup.portal.client import Reader
-from cleanup.rules import RuleBook
+from cleanup.rules import Asked, RuleBook
 
 #: IDs and start times of one portal may come from machines whose clocks differ by as much.
 _CLOCKS = timedelta(hours=1)
@@ -39,15 +40,35 @@ async def fill(
     now = datetime.fromisoformat(head.now)
     newest = book.newest_start(now)
     until = now if newest is None or newest >= now else min(now, newest + _CLOCKS)
-    judge = judge_as_planned(book, now, present)
+    if Asked.SIBLINGS in book.asks():
+        await _know_siblings(journal, reader, save)
+    knowledge = Planning(reader, book, now, lambda instance: journal.newer(instance, book.most_kept()))
     async for stretch in stretches(reader, journal.bookmark(), until):
-        judged = [(instance, _told(judge(instance), head.run)) for instance in stretch.instances]
+        at = present()  # of all of a stretch: an earlier "now" sees no lock less
+        instances = await knowledge.of(stretch.instances)
+        judged = [(each, _told(book.judge(each, now, present=at), head.run)) for each in instances]
         journal.plan(judged, stretch.bookmark)
         save()
         _log.info("plan.page_done", instances=len(judged), bookmark=stretch.bookmark)
     if journal.records_all():
         await _copy_the_rest(journal, reader, save)
     await _finish(journal, reader, book, population=population, until=until)
+
+
+async def _know_siblings(journal: Journal, reader: Reader, save: Callable[[], None]) -> None:
+    """Lists the whole portal once before it is judged: an instance is an older duplicate by what comes behind it.
+
+    Also what is too young for any rule counts, and what another rule protects or selects. What starts later is newer
+    still, and takes nothing from that.
+    """
+    bookmark = journal.siblings_bookmark()
+    if bookmark is None:
+        return
+    async for stretch in stretches(reader, bookmark, _ALWAYS):
+        journal.add_siblings(stretch.instances, stretch.bookmark)
+        save()
+        _log.info("plan.siblings_done", instances=len(stretch.instances), bookmark=stretch.bookmark)
+    journal.have_all_siblings()
 
 
 async def _copy_the_rest(journal: Journal, reader: Reader, save: Callable[[], None]) -> None:
@@ -60,7 +81,7 @@ async def _copy_the_rest(journal: Journal, reader: Reader, save: Callable[[], No
 
 def _told(verdict: Verdict, run: str) -> Verdict:
     """The verdict with its reason filled in for this run, when it is for the record."""
-    if verdict.decision is not Decision.SELECTED:
+    if verdict.decision is not Decision.SELECTED or "{" not in verdict.reason:
         return verdict
     return replace(verdict, reason=verdict.reason.replace("{rule}", verdict.rule or "").replace("{run}", run))
 

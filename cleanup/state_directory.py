@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import filelock
 import platformdirs
 
 from cleanup.errors import Busy, UsageError
@@ -126,6 +125,8 @@ def lock_checkpoint(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(path: Path, busy: str, patience: float) -> Iterator[None]:
+    import filelock  # a tenth of the start of a verb that only reads
+
     lock = filelock.FileLock(path, timeout=patience, mode=0o600)
     try:
         lock.acquire()

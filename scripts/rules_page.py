@@ -20,6 +20,9 @@ OPERATORS = {
     "text": vocabulary.TEXT_TEST,
     "time": vocabulary.TIME_TEST,
     "stuck": vocabulary.STUCK_TEST,
+    "starter": vocabulary.STARTER,
+    "assigned": vocabulary.ASSIGNED,
+    "newest": vocabulary.NEWEST,
 }
 
 

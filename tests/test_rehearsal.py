@@ -100,6 +100,24 @@ def test_the_same_rules_select_the_same_on_the_copy_and_the_purge_can_be_rehears
         assert "the webhook is of" in refused.stderr
 
 
+def test_what_a_copy_cannot_tell_is_said_and_selects_nothing_there(tmp_path: Path) -> None:
+    rules = """\
+version: 1
+limits: {max_kill: off, max_percent: off}
+rules:
+  - {id: nobody, match: {assigned_to: {all_dismissed: true}}, action: kill}
+  - {id: gone, match: {document_exists: false}, action: kill}
+  - {id: older, match: {newest_of: {by: document, keep: 1}}, action: kill}
+"""
+    with shop(tmp_path, "--instances", "400", *FAST) as real:
+        planned = document(real, "plan", real.rules(rules), "--record", "all")
+    with copy_of(real, "last") as (copy, _):
+        rehearsed = document(copy, "plan", "rules.yaml", "--rehearsal")
+    selects = [{row["rule"] for row in each["by_rule"] if row["selected"]} for each in (planned, rehearsed)]
+    assert ({"nobody", "gone"} <= selects[0], selects[1] - {"older"}) == (True, set())
+    assert any("is not rehearsed: nobody, gone" in warning for warning in rehearsed["warnings"])
+
+
 def test_a_plan_of_what_is_being_executed_is_rehearsed_as_such(tmp_path: Path) -> None:
     with shop(tmp_path, "--instances", "300", *FAST) as real:
         planned = document(real, "plan", real.rules(EVERYTHING), "--record", "all", "--include-locked")

@@ -20,6 +20,7 @@ from cleanup.apply.outcomes import CUT, Broken, Judge, answered, at_work, settle
 from cleanup.errors import CleanupError, SafetyStop
 from cleanup.guards import Limits
 from cleanup.journal import Batch, Journal, Outcome, Unsettled
+from cleanup.knowledge import Rechecking
 from cleanup.limits import MOST_IN_FLIGHT, SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State
 from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
@@ -69,12 +70,14 @@ class Apply:
         ender: Ender,
         *,
         judge: Judge,
+        rechecking: Rechecking,
         limits: Limits,
         status: Callable[[Entry], str],
         stop: Stop,
         clock: Callable[[], datetime],
     ) -> None:
         self._journal, self._reader, self._ender = journal, reader, ender
+        self._rechecking = rechecking
         self._limits, self._status, self._stop, self._clock = limits, status, stop, clock
         self._desk = Desk(journal, judge)
         self._checking = False
@@ -118,7 +121,7 @@ class Apply:
         if self._ended_before or not self._journal.unsettled(1):
             return
         entries = self._journal.planned("", LOOK_UP_LIMIT)
-        found = await self._reader.look_up([entry.id for entry in entries]) if entries else {}
+        found = await self._rechecking.look_up(entries) if entries else {}
         self._require_same_portal(entries, found)
 
     async def _work(self) -> None:
@@ -164,7 +167,7 @@ class Apply:
         try:
             at = time.monotonic()
             with self._stop.interrupts() as scope:
-                found = await self._reader.look_up([entry.id for entry in entries])
+                found = await self._rechecking.look_up(entries)
             if not scope.cancelled_caught:
                 self._require_same_portal(entries, found)
                 self._desk.checked(entries, found, at=at, now=self._clock())

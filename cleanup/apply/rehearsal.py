@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 
 from cleanup.apply.outcomes import Judge, recheck
 from cleanup.journal import Journal
+from cleanup.knowledge import Rechecking
 from cleanup.model import State
-from cleanup.portal.client import LOOK_UP_LIMIT, Reader
+from cleanup.portal.client import LOOK_UP_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,12 @@ class Rehearsal:
         return asdict(self)
 
 
-async def rehearse(journal: Journal, reader: Reader, judge: Judge) -> Rehearsal:
+async def rehearse(journal: Journal, rechecking: Rechecking, judge: Judge) -> Rehearsal:
     """Checks every waiting entry as `Apply` would, and neither sends nor writes anything."""
     found_states: Counter[State | None] = Counter()
     after = ""
     while entries := journal.planned(after, LOOK_UP_LIMIT):
-        found = await reader.look_up([entry.id for entry in entries])
+        found = await rechecking.look_up(entries)
         outcomes = (recheck(entry, found.get(entry.id), judge) for entry in entries)
         found_states.update(None if outcome is None else outcome.state for outcome in outcomes)
         after = entries[-1].id

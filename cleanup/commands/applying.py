@@ -13,13 +13,14 @@ import structlog
 
 from cleanup import guards
 from cleanup.apply import Apply, Judge, Rehearsal, rehearse
-from cleanup.commands.connection import Result, Setting, clock, connected, told_of, usage, waits
+from cleanup.commands.connection import Result, Setting, clock, connected, require_answers, told_of, usage, waits
 from cleanup.commands.planning import resume_plan
 from cleanup.commands.recorded import book_of, rules_of
 from cleanup.config import RulesFile, digest_of
 from cleanup.errors import CleanupError, ExitCode, SafetyStop, UsageError
 from cleanup.guards import Limits
 from cleanup.journal import Journal
+from cleanup.knowledge import Rechecking
 from cleanup.model import Action, Entry, State
 from cleanup.plan import judge_as_planned
 from cleanup.portal import learned
@@ -121,6 +122,8 @@ class Work:
         _log.info("apply.began", open=sum(self._journal.open_counts().values()), dry_run=self._window.dry_run)
         try:
             async with connected(self._setting, self._rules.pace, stop) as connection:
+                if self._may_end:
+                    require_answers(connection.probe, self._rules.book.asks(), self._setting.authorization)
                 await self._with(connection, stop)
         except CleanupError:
             if not stop.asked:
@@ -157,16 +160,18 @@ class Work:
             self._setting.tell(f"What is in doubt was not settled: {error}")
 
     async def _end(self, connection: Connection, stop: Stop) -> None:
-        judge = self._judge(connection)
+        judge, book = self._judge(connection), book_of(self._journal, self._rules)
+        rechecking = Rechecking(connection.reader, book, datetime.fromisoformat(self._journal.head().now))
         if self._window.dry_run:
             with stop.interrupts():
-                self._rehearsal = await rehearse(self._journal, connection.reader, judge)
+                self._rehearsal = await rehearse(self._journal, rechecking, judge)
             return
         work = Apply(
             self._journal,
             connection.reader,
             Ender(connection.line),
             judge=judge,
+            rechecking=rechecking,
             limits=_limits(self._rules, self._window),
             status=_status,
             stop=stop,

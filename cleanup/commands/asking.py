@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cleanup import guards
-from cleanup.commands.connection import Setting, clock, connected, same_portal
+from cleanup.commands.connection import Setting, clock, connected, require_answers, same_portal
 from cleanup.commands.recorded import book_of, resolved, rules_of
 from cleanup.compare import compare
 from cleanup.config import RulesFile
@@ -13,6 +13,7 @@ from cleanup.config.settings import Pace
 from cleanup.errors import ExitCode, SafetyStop, UsageError
 from cleanup.inventory import Survey, survey
 from cleanup.journal import Journal
+from cleanup.knowledge import explained
 from cleanup.model import Instance
 from cleanup.portal.connect import Connection
 from cleanup.reports.document import Document
@@ -57,10 +58,11 @@ async def explain_by_rules(setting: Setting, rules: RulesFile, identity: str, no
     """Judges the portal's one instance. Raises UsageError when the portal does not have it."""
     same_portal(rules, setting.authorization)
     async with connected(setting, rules.pace) as connection:
+        require_answers(connection.probe, rules.book.asks(), setting.authorization)
         templates = await connection.reader.templates()
-        instance = await _the_instance(connection, identity)
-        book = resolved(rules, templates)
-        return _told(book, instance, now or connection.probe.now or clock(), templates, "as the portal has it now")
+        book, present = resolved(rules, templates), now or connection.probe.now or clock()
+        instance = await _the_instance(connection, book, present, identity)
+        return _told(book, instance, present, templates, "as the portal has it now")
 
 
 def explain_entry(journal: Journal, identity: str) -> Told | None:
@@ -80,19 +82,20 @@ async def explain_by_run(setting: Setting, journal: Journal, identity: str) -> T
         raise SafetyStop(reason)
     rules = rules_of(journal)
     async with connected(setting, rules.pace) as connection:
-        instance = await _the_instance(connection, identity)
+        require_answers(connection.probe, rules.book.asks(), setting.authorization)
+        book, now = book_of(journal, rules), datetime.fromisoformat(journal.head().now)
+        instance = await _the_instance(connection, book, now, identity)
     source = f"not selected by run {journal.head().run}; as the portal has it now"
-    now = datetime.fromisoformat(journal.head().now)
-    return _told(book_of(journal, rules), instance, now, journal.templates() or {}, source)
+    return _told(book, instance, now, journal.templates() or {}, source)
 
 
-async def _the_instance(connection: Connection, identity: str) -> Instance:
-    found = await connection.reader.look_up([identity])
-    if identity not in found:
+async def _the_instance(connection: Connection, book: RuleBook, now: datetime, identity: str) -> Instance:
+    found = await explained(connection.reader, book, now, identity)
+    if found is None:
         raise UsageError(
             f"{connection.reader.portal} has no running instance {identity}. It ended, or the id is wrong."
         )
-    return found[identity]
+    return found
 
 
 def _told(book: RuleBook, instance: Instance, now: datetime, templates: Mapping[int, str], source: str) -> Told:

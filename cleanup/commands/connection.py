@@ -1,7 +1,7 @@
 """What every verb that talks to a portal needs: the setting, a connection with the rights, the usage so far."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from cleanup.portal.authorization import Authorization
 from cleanup.portal.client import Probe
 from cleanup.portal.connect import Connection, connect
 from cleanup.reports.document import Document
+from cleanup.rules import Asked
 from cleanup.state_directory import StateDirectory
 from cleanup.stop import Stop
 
@@ -83,6 +84,35 @@ def require_rights(probe: Probe, portal: str) -> None:
         )
     if probe.kill_exists is False:
         raise AccessError(f"{portal} has no method to end workflows: its plan lacks business processes.")
+
+
+#: What a book may ask beyond the rows: by it the scopes of which one is needed, and how the portal's form calls them.
+_SCOPES: tuple[tuple[Asked, frozenset[str], str], ...] = (
+    (Asked.USERS, frozenset({"user", "user_basic", "user_brief"}), "“Users” (user_brief is enough)"),
+    (Asked.DOCUMENTS, frozenset({"crm"}), "“CRM” (crm)"),
+    (Asked.DOCUMENTS, frozenset({"task"}), "“Tasks” (task)"),
+)
+
+
+def require_answers(probe: Probe, asks: Collection[Asked], authorization: Authorization) -> None:
+    """Raises AccessError when the portal will not answer what the rules ask, before anything is listed."""
+    lacking = [name for asked, scopes, name in _SCOPES if asked in asks and not _granted(probe, scopes)]
+    if lacking:
+        raise AccessError(
+            f"The rules ask for users, tasks or documents, but the {authorization.way} of {authorization.portal} lacks "
+            f"scopes: add {' and '.join(lacking)} to it. It may take up to a day to be seen."
+        )
+    if {Asked.TASKS, Asked.DOCUMENTS} & set(asks) and probe.administrator is not True:
+        raise AccessError(
+            f"{authorization.portal} does not say that the webhook's owner, or who logged in, is an administrator. "
+            "Others are not shown all tasks and documents, so what is hidden would look like what is not there. "
+            "Let an administrator do it."
+        )
+
+
+def _granted(probe: Probe, scopes: frozenset[str]) -> bool:
+    """A portal that did not tell its scopes is asked; then the first question says it."""
+    return probe.scopes is None or not scopes.isdisjoint(probe.scopes)
 
 
 def same_portal(rules: RulesFile, authorization: Authorization) -> None:

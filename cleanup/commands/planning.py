@@ -11,7 +11,17 @@ import anyio
 import structlog
 
 from cleanup import guards
-from cleanup.commands.connection import Result, Setting, clock, connected, only_a_rehearsal, same_portal, told_of, usage
+from cleanup.commands.connection import (
+    Result,
+    Setting,
+    clock,
+    connected,
+    only_a_rehearsal,
+    require_answers,
+    same_portal,
+    told_of,
+    usage,
+)
 from cleanup.commands.recorded import resolved, rules_of
 from cleanup.config import RulesFile
 from cleanup.errors import CleanupError, UsageError
@@ -23,7 +33,8 @@ from cleanup.portal import learned
 from cleanup.portal.connect import Connection, pacing
 from cleanup.progress import ListingMeter, watch_listing
 from cleanup.reports.document import Document, document
-from cleanup.rules import RuleBook
+from cleanup.rules import Asked, RuleBook
+from cleanup.rules.asked import asked
 from cleanup.rules.idle import idle
 from cleanup.state_directory import lock_checkpoint
 from cleanup.stop import Stop, obeying
@@ -51,7 +62,14 @@ async def plan(
         same_portal(rules, setting.authorization)
     stop = Stop()
     listing = Listing(
-        setting, rules, checkpoint=checkpoint, now=now, include_locked=include_locked, verb="plan", record=record
+        setting,
+        rules,
+        checkpoint=checkpoint,
+        now=now,
+        include_locked=include_locked,
+        verb="plan",
+        record=record,
+        rehearsal=rehearsal,
     )
     async with obeying(stop, seconds=None, tell=setting.tell):
         await listing.do(stop)
@@ -71,7 +89,9 @@ class Listing:
         include_locked: bool,
         verb: str,
         record: str = "selected",
+        rehearsal: bool = False,
     ) -> None:
+        self._rehearsal = rehearsal
         self._setting, self._rules, self._verb, self._record = setting, rules, verb, record
         self._checkpoint, self._now, self.include_locked = checkpoint, now, include_locked
         self._path: Path | None = None
@@ -87,6 +107,7 @@ class Listing:
         began = time.monotonic()
         unfinished = self._unfinished()
         async with connected(self._setting, self._rules.pace, stop) as connection:
+            require_answers(connection.probe, self._rules.book.asks(), self._setting.authorization)
             with stop.interrupts():
                 templates = (unfinished.templates() if unfinished else None) or await connection.reader.templates()
                 book = resolved(self._rules, templates)
@@ -134,7 +155,10 @@ class Listing:
                 {"rule": meant.rule, "templates": {str(number): name for number, name in meant.templates.items()}}
                 for meant in book.named_templates(templates)
             ],
-            "warnings": _warnings(journal, self._rules, templates, present=connection.present()),
+            "warnings": [
+                *_warnings(journal, self._rules, templates, present=connection.present()),
+                *(_not_rehearsed(self._rules.book) if self._rehearsal else ()),
+            ],
         }
 
     def result(self, stop: Stop) -> Result:
@@ -221,6 +245,14 @@ def _forecast(journal: Journal, setting: Setting, connection: Connection, rules:
         "requests": [each.requests for each in (told[0], told[-1])],
         "waits_for": told[-1].bound.value,
     }
+
+
+def _not_rehearsed(book: RuleBook) -> list[str]:
+    """A copy of a portal has its instances and templates; what else rules ask for is not in it."""
+    entries = [(entry.id, entry.match) for entry in book.protect] + [(rule.id, rule.match) for rule in book.rules]
+    names = [name for name, match in entries if asked(match) - {Asked.SIBLINGS}]
+    told = "A copy of a portal has no users, tasks and documents, so on a copy this is not rehearsed: "
+    return [f"{told}{', '.join(names)}."] if names else []
 
 
 def _warnings(journal: Journal, rules: RulesFile, templates: Mapping[int, str], *, present: datetime) -> list[str]:

@@ -6,6 +6,7 @@ from cleanup.config.faults import Fault
 from cleanup.config.nodes import Node, Scalar, Source
 from cleanup.guards import Limits
 from cleanup.rules import RuleBook
+from cleanup.rules.asked import any_dismissed
 from cleanup.rules.implication import Reasoner
 from cleanup.rules.match import takes_all
 from cleanup.rules.shadows import shadows
@@ -16,6 +17,10 @@ def of_book(book: RuleBook, lines: Mapping[str, int], source: Source, reasoner: 
     for entry in book.protect:
         if takes_all(entry.match):
             yield source.place(lines[entry.id], 1, f"“{entry.id}” protects everything, so no rule can select anything")
+    for rule in book.rules:
+        if rule.ends and any_dismissed(rule.match):
+            told = f"“{rule.id}” ends what other users may still answer: one assignee is dismissed is not stuck"
+            yield source.place(rule.line, 1, f"{told}; all_dismissed is the safe form")
     for shadow in shadows(book, reasoner):
         told = (
             f"rule “{shadow.rule.id}” can never match: “{shadow.by.id}” in line {lines[shadow.by.id]} takes all of it"

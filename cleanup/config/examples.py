@@ -7,10 +7,10 @@ from functools import partial
 
 from cleanup.config import scalars, vocabulary
 from cleanup.config.faults import meant
-from cleanup.config.matches import document_type_of
+from cleanup.config.matches import MOST_KEPT, document_type_of
 from cleanup.config.nodes import Node, Scalar, Source
-from cleanup.config.sections import Section, one_or_many, scalar, section
-from cleanup.model import Action, Decision, Instance
+from cleanup.config.sections import Section, items, one_or_many, scalar, section
+from cleanup.model import Action, Decision, Facts, Instance, Standing
 from cleanup.rules import RuleBook, document_type
 from cleanup.rules.documents import sample
 from cleanup.rules.examples import ANY_TIME, Example, Expected, asks_for_ages
@@ -21,6 +21,7 @@ _TIMES = ("started", "modified", "owned_until")
 UNREADABLE = (*_NUMBERS, *_TEXTS, *_TIMES)
 _AN_ID = "66e412fdc9bd44.36306599"
 _LEFT_ALONE = frozenset(Decision) - {Decision.SELECTED}
+STANDINGS = tuple(Standing)
 WORDS = ("left alone", *Decision)
 
 
@@ -62,9 +63,24 @@ class ExampleReader:
             modified=row.scalar("modified", at, None),
             owned_until=row.scalar("owned_until", at, None),
             unreadable=self._unreadable(row),
+            facts=self._facts(row),
             **values,
         )
         return self._of_type(row, instance)
+
+    def _facts(self, row: Section) -> Facts:
+        assignees = row.get("assignees")
+        newer = row.scalar("newer", partial(scalars.whole, least=0), None)
+        return Facts(
+            starter=row.scalar("starter", _standing, None),
+            assignees=None if assignees is None else self._standings(assignees),
+            document_exists=row.scalar("document_exists", scalars.boolean, None),
+            newer=None if newer is None else tuple(f"newer {place}" for place in range(min(newer, MOST_KEPT))),
+        )
+
+    def _standings(self, node: Node) -> frozenset[Standing]:
+        found = (scalar(self._source, item, _standing, None) for item in items(self._source, node, "“assignees”"))
+        return frozenset(standing for standing in found if standing is not None)
 
     def _of_type(self, row: Section, instance: Instance) -> Instance:
         name = row.scalar("document_type", document_type_of, None)
@@ -133,6 +149,10 @@ def _ago(now: datetime, age: timedelta) -> datetime:
 def _decisions(node: Scalar) -> frozenset[Decision]:
     word = _one_of(WORDS, "decision", node)
     return _LEFT_ALONE if word == "left alone" else frozenset({Decision(word)})
+
+
+def _standing(node: Scalar) -> Standing:
+    return Standing(_one_of(STANDINGS, "standing", node))
 
 
 def _action(node: Scalar) -> Action:

@@ -13,6 +13,7 @@ from cleanup.config import scalars, vocabulary
 from cleanup.config.faults import meant
 from cleanup.config.nodes import Mapping, Node, Scalar, Sequence, Source
 from cleanup.config.sections import Section, items, one_or_many, scalar, section
+from cleanup.rules.asked import AssigneeDismissed, DocumentExists, NewestOf, StarterDismissed
 from cleanup.rules.documents import DOCUMENT_TYPES
 from cleanup.rules.implication import Reasoner
 from cleanup.rules.match import (
@@ -42,8 +43,13 @@ _OPERATORS = {
     **dict.fromkeys(("glob", "regex"), "template: {{{}: …}}"),
     "exists": "the field that it is about, such as template: {{{}: false}}",
     "longer_than": "stuck: {{{}: 1h}}",
+    "dismissed": "started_by: {{{}: true}} or assigned_to: {{{}: true}}",
+    "all_dismissed": "assigned_to: {{{}: true}}",
+    **dict.fromkeys(("by", "keep"), "newest_of: {{by: document, keep: 1}}"),
 }
 LONGEST_PATTERN = 1000
+#: Of the newest: each of them is looked up again before an older one is ended.
+MOST_KEPT = 10
 #: Of one match, with the sets that it uses. Sets that use sets grow like aliases that use aliases.
 _MOST_TESTS = 10_000
 _DEEPEST_SETS = 5
@@ -182,6 +188,22 @@ class MatchReader:
         return self._read[name]
 
     def _field(self, name: str, value: Node) -> Match:
+        if name == "assigned_to":
+            return self._assigned(value)
+        if name == "newest_of":
+            return self._newest(value)
+        if name == "document_exists":
+            return DocumentExists(scalar(self._source, value, scalars.boolean, True))
+        if (
+            name == "started_by"
+            and isinstance(value, Mapping)
+            and any(key.text == "dismissed" for key, _ in value.pairs)
+        ):
+            found = Section(self._source, value, vocabulary.STARTER, "“started_by” with “dismissed”")
+            return StarterDismissed(found.scalar("dismissed", scalars.boolean, True))
+        return self._plain_field(name, value)
+
+    def _plain_field(self, name: str, value: Node) -> Match:
         if isinstance(value, Mapping) and any(key.text == "exists" for key, _ in value.pairs):
             found = Section(self._source, value, vocabulary.EXISTS, f"“{name}” with “exists”")
             return Exists(name, found.scalar("exists", scalars.boolean, True))
@@ -196,6 +218,25 @@ class MatchReader:
         if name in vocabulary.TIMES:
             return self._time(name, value)
         return self._stuck(value) if name == "stuck" else Locked(scalar(self._source, value, scalars.boolean, True))
+
+    def _assigned(self, node: Node) -> Match:
+        found = section(self._source, node, vocabulary.ASSIGNED, "“assigned_to”")
+        if found is None:
+            return _FAULTY
+        if len(found.node.pairs) != 1:
+            self._source.fault(node, "“assigned_to” holds either “dismissed” or “all_dismissed”")
+            return _FAULTY
+        key, _ = found.node.pairs[0]
+        return AssigneeDismissed(key.text == "all_dismissed", found.scalar(key.text, scalars.boolean, True))
+
+    def _newest(self, node: Node) -> Match:
+        found = section(self._source, node, vocabulary.NEWEST, "“newest_of”")
+        if found is None:
+            return _FAULTY
+        found.require("by", "write “by: document”")
+        found.require("keep", "how many of the newest are left alone")
+        found.scalar("by", _document, "")
+        return NewestOf(found.scalar("keep", _kept, 1))
 
     def _each(self, node: Node, read: Callable[[Scalar], T]) -> Iterator[T]:
         for item in self._alternatives(node):
@@ -288,6 +329,19 @@ class MatchReader:
 
 def _duration(node: Scalar) -> timedelta:
     return scalars.duration(node.text)
+
+
+def _document(node: Scalar) -> str:
+    if node.text != "document":
+        raise ValueError(f"duplicates are known by document only, not by “{node.text}”")
+    return node.text
+
+
+def _kept(node: Scalar) -> int:
+    count = scalars.whole(node, least=1)
+    if count > MOST_KEPT:
+        raise ValueError(f"a whole number from 1 to {MOST_KEPT} is wanted here, not {count}")
+    return count
 
 
 def document_type_of(node: Scalar) -> str:

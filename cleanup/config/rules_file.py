@@ -20,9 +20,10 @@ from cleanup.config.settings import Pace
 from cleanup.guards import Limits
 from cleanup.model import Action
 from cleanup.rules import Protect, Rule, RuleBook, Take
+from cleanup.rules.asked import is_turned_round
 from cleanup.rules.examples import Example
 from cleanup.rules.implication import Reasoner
-from cleanup.rules.match import Everything
+from cleanup.rules.match import Everything, Match
 
 _ID = re.compile(r"[\w.-]{1,64}")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -143,7 +144,7 @@ class _File:
         match = found.require("match", "it says what is protected")
         return Protect(
             self._id(found),
-            Everything() if match is None else self._matches.read(match),
+            Everything() if match is None else self._match(match, ends=False),
             found.scalar("why", scalars.text, ""),
         )
 
@@ -155,12 +156,19 @@ class _File:
         found.require("action", "write keep, terminate or kill")
         return Rule(
             id=self._id(found),
-            match=Everything() if match is None else self._matches.read(match),
+            match=Everything() if match is None else self._match(match, ends=not _keeps(found)),
             action=found.scalar("action", _action, Action.KEEP),
             reason=found.scalar("reason", _reason, ""),
             take=self._take(found),
             line=found.node.line,
         )
+
+    def _match(self, node: Node, *, ends: bool) -> Match:
+        match = self._matches.read(node)
+        if is_turned_round(match, turned=not ends):
+            told = "“newest_of” means the older duplicates, for a rule that ends them"
+            self._source.fault(node, f"{told}; it has no place in “protect”, in a keep rule or below “not”")
+        return match
 
     def _id(self, found: Section) -> str:
         node = found.require("id", "it names the rule in plans and reports")
@@ -175,11 +183,15 @@ class _File:
         found = section(self._source, rule.get("take"), vocabulary.TAKE, "“take”")
         if found is None:
             return None
-        if rule.scalar("action", _action, None) is Action.KEEP:
+        if _keeps(rule):
             self._source.fault(found.node, "“take” has no meaning in a keep rule")
         found.require("count", "a whole number from 1")
         order = found.scalar("order", partial(scalars.one_of, ("oldest", "newest")), "oldest")
         return Take(found.scalar("count", partial(scalars.whole, least=1), 1), order)
+
+
+def _keeps(rule: Section) -> bool:
+    return rule.written("action") == Action.KEEP
 
 
 def _keys_of(node: Node | None) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from cleanup.config import scalars, vocabulary
-from cleanup.config.examples import UNREADABLE, WORDS
-from cleanup.config.matches import DYNAMIC, LONGEST_PATTERN
+from cleanup.config.examples import STANDINGS, UNREADABLE, WORDS
+from cleanup.config.matches import DYNAMIC, LONGEST_PATTERN, MOST_KEPT
 from cleanup.config.vocabulary import Keys
 from cleanup.model import Action
 from cleanup.rules import DOCUMENT_TYPES
@@ -116,6 +116,9 @@ def _rule() -> Schema:
 
 def _match() -> Schema:
     numbers = dict.fromkeys(vocabulary.NUMBERS, _field(_one_or_many(_whole(1))))
+    starter = _object(vocabulary.STARTER, {"dismissed": _BOOLEAN}, ("dismissed",))
+    assigned = _object(vocabulary.ASSIGNED, dict.fromkeys(vocabulary.ASSIGNED, _BOOLEAN))
+    newest = _object(vocabulary.NEWEST, {"by": {"const": "document"}, "keep": _kept()}, vocabulary.NEWEST)
     shapes = {
         "template": _text_test(),
         "document_type": _field(_one_or_many(_document_type())),
@@ -123,6 +126,10 @@ def _match() -> Schema:
         "locked": _field(_BOOLEAN),
         **dict.fromkeys(vocabulary.TEXTS, _text_test()),
         **numbers,
+        "started_by": {"anyOf": [*numbers["started_by"]["anyOf"], starter]},
+        "assigned_to": {**assigned, "minProperties": 1, "maxProperties": 1},
+        "document_exists": _BOOLEAN,
+        "newest_of": newest,
         **dict.fromkeys(vocabulary.TIMES, _field(_time_test())),
         "all": _several(_MATCH),
         "any": _several(_MATCH),
@@ -130,6 +137,11 @@ def _match() -> Schema:
         "use": {"type": "string"},
     }
     return {**_object(vocabulary.MATCH, shapes), "minProperties": 1}
+
+
+def _kept() -> Schema:
+    digits = "^([1-9]|10)$"
+    return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_KEPT}, {"type": "string", "pattern": digits}]}
 
 
 def _field(test: Schema) -> Schema:
@@ -167,6 +179,10 @@ def _instance() -> Schema:
         **dict.fromkeys(("template_id", "started_by"), _whole(1)),
         **dict.fromkeys(("started", "modified", "owned_until"), moment),
         "document_type": _document_type(),
+        "starter": {"enum": [*STANDINGS]},
+        "assignees": _list({"enum": [*STANDINGS]}),
+        "document_exists": _BOOLEAN,
+        "newer": _whole(0),
         "unreadable": {"anyOf": [{"enum": [*UNREADABLE]}, _list({"enum": [*UNREADABLE]})]},
     }
     return _object(vocabulary.INSTANCE, shapes)

@@ -56,14 +56,26 @@ TEXTS = _keys(
 )
 NUMBERS = _keys(
     template_id="The template's number.",
-    started_by="The number of the user who started it.",
+    started_by="The number of the user who started it, or {dismissed: …}.",
 )
 TIMES = _keys(started="When it was first saved.", modified="When it was last saved.")
+ASSIGNED = _keys(
+    dismissed="A running task of it waits for a dismissed user, maybe for others as well: that is not stuck.",
+    all_dismissed="All users that its running tasks wait for are dismissed: nobody can answer. The safe form.",
+)
+STARTER = _keys(dismissed="Whether the user who started it is dismissed.")
+NEWEST = _keys(
+    by="What makes them duplicates: document, that is the same document and the same template.",
+    keep="How many of the newest are left alone, up to 10.",
+)
 FIELDS = _keys(
     template="The template's name. Robots and deleted templates have none, so it is unknown.",
     document_type="What kind of document it works on; module, entity and document id must agree.",
     stuck="It hung while it was executed: held for more than five minutes past its time.",
     locked="It is being executed right now.",
+    assigned_to="The users for whose answers its running tasks wait: {dismissed: …} or {all_dismissed: …}.",
+    document_exists="Whether its CRM element or task is still there. Of other documents it is unknown.",
+    newest_of="An older duplicate: it has as many newer ones of the same document and template as are kept.",
     **TEXTS,
     **NUMBERS,
     **TIMES,
@@ -109,6 +121,10 @@ INSTANCE = _keys(
     started="A date, or how long before now: 90d.",
     modified="A date, or how long before now: 90d.",
     started_by="The number of the user who started it.",
+    starter="Of the user who started it: active, dismissed or unknown.",
+    assignees="Of the users its running tasks wait for, a list of active, dismissed, unknown; [] is no such task.",
+    document_exists="Whether its document is still there.",
+    newer="How many newer instances of the same document and template there are.",
     owned_until="Until when it is held: a date, or how long before now it ran out: 2h.",
     unreadable="The fields that the portal gives in a form that cannot be read.",
 )
@@ -150,5 +166,7 @@ BORROWED = {
     "or": "any",
     "age": "started",
     "user": "started_by",
+    "assignee": "assigned_to",
+    "duplicates": "newest_of",
     "status": "stuck",
 }

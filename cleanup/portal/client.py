@@ -329,7 +329,7 @@ class Reader:
             answers = await self._chain([self._template_page(after, index) for index in range(at_once)])
             if answers is None:
                 continue
-            rows = _trusted_templates(answers, after, self._value)
+            rows = _trusted_templates(answers, after, self.value)
             if not rows:
                 return found
             found.update(rows)
@@ -342,7 +342,7 @@ class Reader:
         (PORTAL.md 3.1), so a page counts only while IDs ascend and the page before it was full.
         """
         answers = await self._chain([self._page(after, index) for index in range(at_once)])
-        return await self.pages(after, at_once) if answers is None else _trusted(answers, after, self._value)
+        return await self.pages(after, at_once) if answers is None else _trusted(answers, after, self.value)
 
     async def _chain(self, calls: Sequence[Call]) -> list[CallAnswer] | None:
         """The answers to chained pages. None: the oldest generation cannot do without a count, so ask with one."""
@@ -387,10 +387,23 @@ class Reader:
         answers = await self.ask([_look_up_call(page) for page in pages])
         found: dict[str, Instance] = {}
         for page, answer in zip(pages, answers, strict=True):
-            found.update(_looked_up(self._value(answer, INSTANCES), page, self.portal))
+            found.update(_looked_up(self.value(answer, INSTANCES), page, self.portal))
         return found
 
-    def _value(self, answer: CallAnswer, method: str) -> Json:
+    async def of_document(self, document: str) -> list[Instance]:
+        """The running instances of documents with this ID, of whatever module, and maybe a few of others."""
+        # PORTAL.md 3.2: the pair is exact in every generation, where the bare key would compare by LIKE.
+        where: dict[str, Parameter] = {">=DOCUMENT_ID": document, "<=DOCUMENT_ID": document}
+        found: list[Instance] = []
+        while True:
+            after = {">ID": found[-1].id} if found else {}
+            call = Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where | after, "start": 0})
+            page = _trusted(await self.ask([call]), found[-1].id if found else "", self.value)[0]
+            found += page.instances
+            if not page.full:
+                return found
+
+    def value(self, answer: CallAnswer, method: str) -> Json:
         """The value of a successful answer. Raises PortalError for any other."""
         if answer.error is not None:
             error = self._line.refusal(answer.error, method)

@@ -20,6 +20,13 @@ _WEBHOOK = "The webhook is wrong, deleted, expired or switched off. Make a new o
 _ADMIN = "The owner of the webhook must be an administrator of the portal. Let an administrator create it."
 _SCOPE = "The webhook lacks a scope: add “Business processes” (bizproc) to it. It may take up to a day to be seen."
 _PLAN = "The portal does not have these methods: its plan lacks business processes, or the module is not installed."
+#: Of methods that only some rules need.
+_OTHER_SCOPES = {
+    "user.get": "The access lacks a scope: add “Users” (user_brief is enough) to it, or use no rule with “dismissed”.",
+    "crm.item.list": "The access lacks a scope: add “CRM” (crm) to it, or use no rule with “document_exists”.",
+    "tasks.task.list": "The access lacks a scope: add “Tasks” (task) to it, or use no rule with “document_exists”.",
+}
+_NO_METHOD = "The portal does not have this method, so no rule can ask for what it tells."
 _LICENCE = "The portal's licence does not include REST. Renew the licence or the Marketplace subscription."
 _OWNER = "The owner of the webhook may no longer log in. Let a working administrator create a new one."
 
@@ -87,6 +94,9 @@ def of_call(error: CallError, *, portal: str, asked: str, way: WayIn) -> PortalE
         return OperationLimited(f"{told}.", "The method's operating time is used up for now.")
     if code == "OVERLOAD_LIMIT":
         return Overloaded(f"{told}.", "The portal has blocked its REST; ask its support, then go on.")
+    if asked in _OTHER_SCOPES and code in {"INSUFFICIENT_SCOPE", "ERROR_METHOD_NOT_FOUND"}:
+        advised = _OTHER_SCOPES[asked] if code == "INSUFFICIENT_SCOPE" else _NO_METHOD
+        return AccessRefused(f"{told}.", advised)
     advice = _LICENCE if code == "ACCESS_DENIED" and _is_licence(error.text) else _ADVICE[way].get(code)
     if code == "ACCESS_DENIED" and advice is None:
         advice = _DENIED[way]

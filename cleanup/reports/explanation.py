@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from cleanup.model import Decision, Instance
+from cleanup.model import Decision, Facts, Instance
 from cleanup.reports.document import Document
 from cleanup.rules import document_type
 from cleanup.rules.explain import Clause, Explanation, Part
@@ -39,11 +39,22 @@ def values(told: Told) -> dict[str, str]:
     shown = {"id": row.id, "template": told.template or "", "document_type": document_type(row) or ""}
     for field in fields(Instance):
         value = getattr(row, field.name)
-        if field.name not in {"id", "unreadable"}:
+        if field.name not in {"id", "unreadable", "facts"}:
             shown[field.name] = (
                 value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
             )
-    return shown
+    return shown | _facts(row.facts)
+
+
+def _facts(facts: Facts) -> dict[str, str]:
+    """What was asked beyond the row; nothing where nothing was."""
+    shown = {
+        "starter": facts.starter,
+        "assignees": None if facts.assignees is None else ", ".join(sorted(facts.assignees)) or "none",
+        "document_exists": None if facts.document_exists is None else str(facts.document_exists).lower(),
+        "newer": None if facts.newer is None else ", ".join(facts.newer) or "none",
+    }
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def show(told: Told, console: Console) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cleanup.model import Action, Decision, Instance, Verdict
+from cleanup.rules.asked import Asked, asked, most_kept
 from cleanup.rules.match import Locked, Match, resolved, template_tests
 
 _LOCKED = Locked()
@@ -109,6 +110,31 @@ class RuleBook:
             return _undecided(rule, _LOCKED.field_name())
         decision = Decision.LOCKED if locked else Decision.SELECTED
         return Verdict(decision=decision, rule=rule.id, action=rule.action, reason=rule.reason)
+
+    def asks(self) -> frozenset[Asked]:
+        """What a judgement by this book may need to know beyond the rows."""
+        return frozenset[Asked]().union(*(asked(match) for _, match in self._matches()))
+
+    def most_kept(self) -> int:
+        """How many newer instances of the same document are to be known of; 0: none."""
+        return max((most_kept(match) for _, match in self._matches()), default=0)
+
+    def wants(self, instance: Instance, now: datetime) -> bool:
+        """Whether the judgement of an instance without facts could become another one by facts.
+
+        What is true or false without them stays so, since a fact only takes the place of an unknown.
+        """
+        for entry in self.protect:
+            truth = entry.match.test(instance, now)
+            if truth is not False:
+                return truth is None and bool(asked(entry.match))
+        for rule in self.rules:
+            truth = rule.match.test(instance, now)
+            if truth:
+                return False
+            if truth is None and asked(rule.match):
+                return True
+        return False
 
     def newest_start(self, now: datetime) -> datetime | None:
         """No instance started after this can be selected; None: no such bound, also with no rule that ends."""

@@ -7,6 +7,7 @@ on both sides, so a yes is about what is certainly true.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cleanup.rules.asked import AssigneeDismissed, DocumentExists, NewestOf, StarterDismissed
 from cleanup.rules.match import (
     LOCK_GRACE,
     All,
@@ -144,6 +145,17 @@ def _denied(match: Match) -> Match:
             return Locked(not expected)
         case Stuck(longer_than, expected):
             return Stuck(longer_than, not expected)
+    return _denied_fact(match)
+
+
+def _denied_fact(match: Match) -> Match:
+    match match:
+        case StarterDismissed(expected):
+            return StarterDismissed(not expected)
+        case AssigneeDismissed(every, expected):
+            return AssigneeDismissed(every, not expected)
+        case DocumentExists(expected):
+            return DocumentExists(not expected)
     return Not(match)
 
 
@@ -176,6 +188,8 @@ def _known(literal: Match) -> frozenset[str]:
             return frozenset({"template", "template_id"})
         case Stuck(_, True) | Locked(True):
             return frozenset({"stuck", "locked"})
+        case StarterDismissed():
+            return frozenset({"started_by"})
     return frozenset()
 
 
@@ -205,6 +219,19 @@ def _narrower_hold(one: Match, other: Match) -> bool:
             return expected is other_expected and (mine >= others if expected else mine <= others)
         case (Stuck(_, True), Locked(False)) | (Locked(True), Stuck(_, False)):
             return True
+    return _narrower_fact(one, other)
+
+
+def _narrower_fact(one: Match, other: Match) -> bool:
+    """The same for what the portal was asked about."""
+    match one, other:
+        case AssigneeDismissed(every, expected), AssigneeDismissed(other_every, other_expected):
+            narrower = every >= other_every if expected else every <= other_every
+            return expected is other_expected and narrower
+        case NewestOf(keep), NewestOf(other_keep):
+            return keep >= other_keep
+        case (StarterDismissed(), StarterDismissed()) | (DocumentExists(), DocumentExists()):
+            return one == other
     return False
 
 

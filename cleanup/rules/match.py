@@ -74,8 +74,13 @@ class All:
     items: tuple[Match, ...]
 
     def test(self, instance: Instance, now: datetime) -> Truth:
-        truths = [item.test(instance, now) for item in self.items]
-        return False if False in truths else None if None in truths else True
+        found: Truth = True
+        for item in self.items:
+            truth = item.test(instance, now)
+            if truth is False:
+                return False
+            found = None if truth is None else found
+        return found
 
     def culprit(self, instance: Instance, now: datetime) -> str:
         return "" if self.test(instance, now) is not None else _first_culprit(self.items, instance, now)
@@ -95,8 +100,13 @@ class AnyOf:
     items: tuple[Match, ...]
 
     def test(self, instance: Instance, now: datetime) -> Truth:
-        truths = [item.test(instance, now) for item in self.items]
-        return True if True in truths else None if None in truths else False
+        found: Truth = False
+        for item in self.items:
+            truth = item.test(instance, now)
+            if truth:
+                return True
+            found = None if truth is None else found
+        return found
 
     def culprit(self, instance: Instance, now: datetime) -> str:
         return "" if self.test(instance, now) is not None else _first_culprit(self.items, instance, now)
@@ -238,8 +248,12 @@ class TimeTest(Leaf):
         value: datetime | None = getattr(instance, self.name)
         if value is None:
             return None
-        upper, lower = self._upper(now), self._lower(now)
-        return (upper is None or value < upper) and (lower is None or value > lower)
+        return (
+            (self.older_than is None or value < _back(now, self.older_than))
+            and (self.newer_than is None or value > _back(now, self.newer_than))
+            and (self.before is None or value < self.before)
+            and (self.after is None or value > self.after)
+        )
 
     def field_name(self) -> str:
         return self.name
@@ -251,11 +265,6 @@ class TimeTest(Leaf):
         limits = [self.before] if self.before is not None else []
         limits += [_back(now, self.older_than)] if self.older_than is not None else []
         return min(limits, default=None)
-
-    def _lower(self, now: datetime) -> datetime | None:
-        limits = [self.after] if self.after is not None else []
-        limits += [_back(now, self.newer_than)] if self.newer_than is not None else []
-        return max(limits, default=None)
 
     def __str__(self) -> str:
         ages = [f"{name}: {written(age)}" for name in ("older_than", "newer_than") if (age := getattr(self, name))]

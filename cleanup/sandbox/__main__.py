@@ -46,8 +46,10 @@ async def _serve(settings: Settings, announce: Callable[[Sandbox], None]) -> Non
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    gc.disable()  # the population stays for good: looking through it for garbage would double the time of an answer,
     sandbox = Sandbox(settings)
-    gc.freeze()  # the population stays for good: looking through it for garbage would double the time of an answer
+    gc.freeze()  # and a good part of the time in which it is made
+    gc.enable()
     async with sandbox:
         announce(sandbox)
         await stop.wait()

@@ -1,9 +1,9 @@
 """Kill and terminate (PORTAL.md 7)."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from cleanup.sandbox.costs import cost
 from cleanup.sandbox.errors import Crashed, RestError
 from cleanup.sandbox.generations import KILL, TERMINATE
 from cleanup.sandbox.php import Value, to_text, truthy, upper_keys
@@ -70,11 +70,7 @@ def _cost(portal: Portal, instance: str) -> float:
     settings = portal.settings
     if settings.kill_cost is not None:
         return settings.kill_cost(instance)
-    if settings.kill_sigma <= 0 or settings.kill_seconds <= 0:
-        return settings.kill_seconds
-    return portal.random.lognormvariate(
-        math.log(settings.kill_seconds) - settings.kill_sigma**2 / 2, settings.kill_sigma
-    )
+    return cost(instance, mean=settings.kill_seconds, sigma=settings.kill_sigma, seed=settings.seed)
 
 
 def require_administrator(portal: Portal) -> None:

@@ -117,7 +117,7 @@ def _moved(request: web.Request, redirect: str | None) -> str | None:
     """Where a renamed portal sends a request that came to its old name; None when it came to the new one."""
     if redirect is None:
         return None
-    base = redirect if "://" in redirect else f"http://{redirect}:{request.url.port}"
+    base = redirect if "://" in redirect else f"{request.scheme}://{redirect}:{request.url.port}"
     if urlsplit(base).netloc == request.host:
         return None
     return f"{base.rstrip('/')}{request.raw_path}"

@@ -91,7 +91,7 @@ async def users(portal: Portal, call: Call) -> Reply:
         columns=USER_COLUMNS,
         default_select=tuple(USER_COLUMNS),
         default_order=("ID", False),
-        source=Rows(portal.office.users),
+        source=Rows(portal.office.shown),
         grammar=LEGACY,
     )
     flat = upper_keys(call.parameters)

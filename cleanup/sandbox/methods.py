@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from cleanup.sandbox import lists
+from cleanup.sandbox import document_lists, lists
 from cleanup.sandbox.batch import batch
 from cleanup.sandbox.endings import end
 from cleanup.sandbox.generations import KILL, TERMINATE
@@ -67,6 +67,8 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "bizproc.workflow.template.list": Method(BIZPROC, lists.templates),
         "bizproc.task.list": Method(BIZPROC, lists.tasks),
         "user.get": Method(_USERS, lists.users),
+        "crm.item.list": Method(frozenset({"crm"}), document_lists.items),
+        "tasks.task.list": Method(frozenset({"task", "tasks"}), document_lists.tasks),
         "profile": Method(None, _profile),
         "app.info": Method(None, _app_info),
         "scope": Method(None, _scope),

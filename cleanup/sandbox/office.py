@@ -28,7 +28,10 @@ class User(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One person's part in a task: of several assignees each has a row of his own (PORTAL.md 9)."""
+    """One person's part in a task: of several assignees each has a row of his own, with the task's ID.
+
+    PORTAL.md 9; the rows are tasks joined with their users (bizproc/classes/general/taskservice.php, GetList).
+    """
 
     id: int
     workflow_id: str
@@ -85,17 +88,44 @@ TASK_COLUMNS = _columns(
 class Office:
     """Users and tasks as they are now: a task ends with its instance (PORTAL.md 7)."""
 
-    def __init__(self, world: World, ledger: Ledger, *, owner: int, seed: int) -> None:
-        self._world, self._ledger, self._owner, self._seed = world, ledger, owner, seed
+    def __init__(self, world: World, ledger: Ledger, *, owner: int, seed: int, empty: bool = False) -> None:
+        """`empty`: a copy of a real portal, of which nobody knows the people and their tasks."""
+        self._world, self._ledger, self._owner, self._seed, self._empty = world, ledger, owner, seed, empty
+        #: Users that no list shows, as bots and mail users.
+        self.hidden: set[int] = set()
 
     @cached_property
     def users(self) -> list[User]:
+        if self._empty:
+            return []
         random = Random(f"people {self._seed}")
         return [_user(random, number, stays=number == self._owner) for number in range(1, PEOPLE + 1)]
 
     @property
     def tasks(self) -> list[Task]:
         return [task for task in self._tasks if self._exists(task)]
+
+    @property
+    def shown(self) -> list[User]:
+        return [user for user in self.users if user.id not in self.hidden]
+
+    def set_active(self, number: int, *, active: bool) -> None:
+        """Dismiss a user, or take him back."""
+        place = next(place for place, user in enumerate(self.users) if user.id == number)
+        self.users[place] = self.users[place]._replace(active=active)
+
+    def delegate(self, task: Task, user: int) -> None:
+        """Give one person's part to another one."""
+        self._tasks[self._tasks.index(task)] = task._replace(user_id=user)
+
+    def answer(self, task: Task) -> None:
+        self._tasks[self._tasks.index(task)] = task._replace(user_status=1)
+
+    def assign(self, workflow: str, users: Sequence[int]) -> None:
+        """One more running task of an instance, for these users."""
+        row, number = self._world.get(workflow), max((task.id for task in self._tasks), default=_FIRST_TASK) + 1
+        if row is not None:
+            self._tasks.extend(_part(row, number, "Approve", user, finished=False, answered=False) for user in users)
 
     def tasks_of(self, user: int | None) -> list[Task]:
         """Of one user, or of all."""
@@ -105,9 +135,9 @@ class Office:
     def _tasks(self) -> list[Task]:
         random = Random(f"tasks {self._seed}")
         made: list[Task] = []
-        for row in self._world.population:
+        for number, row in enumerate(() if self._empty else self._world.population):
             if row.module and random.random() < _WITH_TASK:
-                made += _of_one(random, row, _FIRST_TASK + len(made))
+                made += _of_one(random, row, _FIRST_TASK + number)
         return made
 
     def _exists(self, task: Task) -> bool:
@@ -124,26 +154,30 @@ def _user(random: Random, number: int, *, stays: bool) -> User:
     return User(number, active, name, last_name, f"user{number}@company.example", "employee")
 
 
-def _of_one(random: Random, row: Row, first: int) -> list[Task]:
+def _of_one(random: Random, row: Row, number: int) -> list[Task]:
     name, finished = random.choice(_TASKS), random.random() < _ANSWERED
     users = random.sample(range(1, PEOPLE + 1), random.choice((1, 1, 1, 2, 3)))
     return [
-        Task(
-            id=first + place,
-            workflow_id=row.id,
-            document_name=f"Документ {row.document_id}",
-            name=name,
-            module=row.module,
-            entity=row.entity,
-            document_id=row.document_id,
-            document_url=f"/company/personal/bizproc/{first + place}/",
-            user_id=user,
-            status=int(finished),
-            user_status=int(finished or random.random() < _ANSWERED),
-            modified=row.modified or 0,
-        )
-        for place, user in enumerate(users)
+        _part(row, number, name, user, finished=finished, answered=finished or random.random() < _ANSWERED)
+        for user in users
     ]
+
+
+def _part(row: Row, number: int, name: str, user: int, *, finished: bool, answered: bool) -> Task:
+    return Task(
+        id=number,
+        workflow_id=row.id,
+        document_name=f"Документ {row.document_id}",
+        name=name,
+        module=row.module,
+        entity=row.entity,
+        document_id=row.document_id,
+        document_url=f"/company/personal/bizproc/{number}/",
+        user_id=user,
+        status=int(finished),
+        user_status=int(answered),
+        modified=row.modified or 0,
+    )
 
 
 class Rows:

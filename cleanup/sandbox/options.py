@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         flag = f"--{option.name.replace('_', '-')}"
         parser.add_argument(flag, type=option.read, default=argparse.SUPPRESS, metavar=option.metavar, help=shown)
     parser.add_argument("--from", dest="source", type=Path, default=argparse.SUPPRESS, metavar="RUN", help=_FROM)
+    parser.add_argument("--tls", nargs=2, type=Path, default=argparse.SUPPRESS, metavar=("CERT", "KEY"), help=_TLS)
     for flag, name, shown in _SWITCHES:
         parser.add_argument(flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=shown)
     for flag, read, metavar, shown in _REPEATED:
@@ -116,6 +117,7 @@ class _Option(NamedTuple):
 
 
 _FROM = "a plan made with --record all: its portal's instances, templates and time, in place of made-up ones"
+_TLS = "https, with this certificate for 127.0.0.1 and its key, both PEM files (default: http)"
 _OPTIONS = (
     _Option("seed", int, "N", "seed of the population"),
     _Option("instances", int, "N", "how many instances run at the start"),
@@ -147,6 +149,7 @@ _OPTIONS = (
     _Option("families", _number, "N|SHARE", "pairs of a parent and the child that it waits for"),
     _Option("parent_ends", float, "X", "chance that the parent ends with its child, instead of going on"),
     _Option("zombies", float, "X", "chance that what was ended comes back; G1 and G2 bring back the locked ones"),
+    _Option("gone", float, "SHARE", "CRM elements and tasks that were deleted while instances worked on them"),
     _Option("fault_seed", int, "N", "seed of the faults"),
     _Option("slow_seconds", float, "S", "how long a slow body takes"),
     _Option("neighbour", float, "X", "requests a second of another client in the same bucket"),

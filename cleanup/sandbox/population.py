@@ -12,6 +12,7 @@ from cleanup.sandbox.world import AUTOMATION, World
 
 _MINUTE, _DAY = 60, 86_400
 _OLDEST = 6 * 365 * _DAY
+_LOG_MINUTE, _LOG_OLDEST = math.log(_MINUTE), math.log(_OLDEST)
 _LOCK = 300
 
 #: Shares of the odd ones.
@@ -84,7 +85,7 @@ def _row(random: Random, template: int, document: Document, now: int) -> Row:
         return Row(instance, started, None, "", "", "", started, 0, 0)
     modified, owned_until = _saved(random, odd - _ZOMBIE, started, now)
     shown = None if random.random() < _NO_START else started
-    name = document.pattern.format(n=random.randrange(1, 99_999), workflow=instance)
+    name = document.pattern.format(n=1 + _below(random, 99_998), workflow=instance)
     return Row(
         instance, modified, owned_until, document.module, document.entity, name, shown, _starter(random), template
     )
@@ -94,13 +95,13 @@ def _age(random: Random) -> int:
     """A minute to six years: half of them spread over the years, half crowded towards today."""
     if random.random() < 0.5:
         return int(_DAY + random.random() * (_OLDEST - _DAY))
-    return int(math.exp(random.uniform(math.log(_MINUTE), math.log(_OLDEST))))
+    return int(math.exp(random.uniform(_LOG_MINUTE, _LOG_OLDEST)))
 
 
 def _saved(random: Random, odd: float, started: int, now: int) -> tuple[int, int | None]:
     """When it was last saved, and until when it is held: now + 300 s while it executes, long past if it hung."""
     if odd < _LOCKED:
-        modified = now - random.randrange(0, min(240, now - started))
+        modified = now - _below(random, min(240, now - started))
         return modified, modified + _LOCK
     modified = started + int(random.random() ** 3 * (now - started))
     if odd < _LOCKED + _HUNG and now - started > 2 * _DAY:
@@ -113,11 +114,20 @@ def _starter(random: Random) -> int | None:
     odd = random.random()
     if odd < _NO_STARTER:
         return None
-    return 0 if odd < _NO_STARTER + _UNKNOWN_STARTER else random.randrange(1, 120)
+    return 0 if odd < _NO_STARTER + _UNKNOWN_STARTER else 1 + _below(random, 119)
 
 
 def _id(random: Random, started: int) -> str:
     """PHP's uniqid with entropy, made at the start, or some time before it (PORTAL.md 6)."""
-    made = started - random.randrange(_DAY) if random.random() < _EARLY_ID else started
-    fraction = random.randrange(10 * 10**8)
-    return f"{made:08x}{random.randrange(10**6):05x}{fraction // 10**8}.{fraction % 10**8:08}"
+    made = started - _below(random, _DAY) if random.random() < _EARLY_ID else started
+    whole, fraction = divmod(_below(random, 10 * 10**8), 10**8)
+    return f"{made:08x}{_below(random, 10**6):05x}{whole}.{fraction:08}"
+
+
+def _below(random: Random, bound: int) -> int:
+    """The number that `random.randrange(bound)` gives, in half its time: a large population takes millions of them."""
+    bits = bound.bit_length()
+    number = random.getrandbits(bits)
+    while number >= bound:
+        number = random.getrandbits(bits)
+    return number

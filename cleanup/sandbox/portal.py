@@ -8,6 +8,7 @@ from typing import Any
 from cleanup.sandbox.clock import Clock
 from cleanup.sandbox.copies import read_copy
 from cleanup.sandbox.dates import Zone
+from cleanup.sandbox.documents import Documents
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.generations import TRAITS, Generation
 from cleanup.sandbox.ledger import Ledger
@@ -69,7 +70,10 @@ class Portal:
         self.world = self._world()
         self.ledger = Ledger()
         self.life = Life(self.world, self.ledger, self.faults, self.clock, self.traits, seed=settings.seed)
-        self.office = Office(self.world, self.ledger, owner=settings.user, seed=settings.seed)
+        self.office = Office(
+            self.world, self.ledger, owner=settings.user, seed=settings.seed, empty=self.copy is not None
+        )
+        self.documents = Documents(self.world, settings.gone, seed=settings.seed, empty=self.copy is not None)
         self.limiter = LoadLimiter(settings)
         self.random = Random(settings.seed)
         self._methods = methods

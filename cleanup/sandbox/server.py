@@ -1,6 +1,8 @@
 """The sandbox as a server on loopback: `async with Sandbox(Settings(...)) as sandbox`."""
 
 import json
+import ssl
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -8,6 +10,7 @@ from aiohttp import web
 
 from cleanup.sandbox.answers import Answer, refused, send, spoiled
 from cleanup.sandbox.copies import Copy
+from cleanup.sandbox.documents import Documents
 from cleanup.sandbox.errors import RestError
 from cleanup.sandbox.front import Front, read_parameters
 from cleanup.sandbox.ledger import Ledger
@@ -38,6 +41,7 @@ class Sandbox:
         self.settings = settings or Settings()
         self._portal = Portal(self.settings, METHODS)
         self.tokens = Tokens(self.settings, self._portal.faults)
+        self._tls = _context(*self.settings.tls) if self.settings.tls else None
         self._runner: web.AppRunner | None = None
 
     def __repr__(self) -> str:
@@ -51,6 +55,10 @@ class Sandbox:
     @property
     def office(self) -> Office:
         return self._portal.office
+
+    @property
+    def documents(self) -> Documents:
+        return self._portal.documents
 
     @property
     def world(self) -> World:
@@ -73,7 +81,8 @@ class Sandbox:
         """The portal's base address, with a slash at its end."""
         if self._runner is None:
             raise RuntimeError("the sandbox is not running; use it with `async with`")
-        return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://{_HOST}:{self._runner.addresses[0][1]}/"
 
     @property
     def webhook(self) -> str:
@@ -82,7 +91,7 @@ class Sandbox:
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_PATIENCE)
         await self._runner.setup()
-        await web.TCPSite(self._runner, _HOST, self.settings.port).start()
+        await web.TCPSite(self._runner, _HOST, self.settings.port, ssl_context=self._tls).start()
         return self
 
     async def __aexit__(
@@ -160,6 +169,16 @@ class Sandbox:
             return Answer("answered", 200, write_json(self.tokens.give(asked, self.now(), portal=self.url)))
         except RestError as error:
             return refused("error", error)
+
+
+def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Raises ValueError for files that cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise ValueError(f"{certificate} and {key} are no certificate and its key: {error}") from error
+    return context
 
 
 async def _show_login(_request: web.Request) -> web.Response:

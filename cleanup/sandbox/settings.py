@@ -49,6 +49,8 @@ class Settings:
     now: datetime | None = None
     #: 0: any free port. The host is always 127.0.0.1.
     port: int = 0
+    #: PEM files of a certificate and its key: then the portal speaks https. None: http.
+    tls: tuple[Path, Path] | None = None
     #: The webhook's owner and secret.
     user: int = 1
     secret: str = "sandbox0demo0key"  # noqa: S105 - a demo text for a loopback server, not a secret
@@ -60,7 +62,7 @@ class Settings:
     #: Hours that the owner's zone is ahead of UTC; date filters move by the difference. None: the server's zone.
     user_offset: float | None = None
     licence: str = "ru_pro100"
-    scopes: tuple[str, ...] = ("bizproc", "user_brief")
+    scopes: tuple[str, ...] = ("bizproc", "user_brief", "crm", "task")
     administrator: bool = True
     #: False: the plan has no business processes, so their methods do not exist.
     bizproc: bool = True
@@ -99,6 +101,8 @@ class Settings:
     parent_ends: float = 0.5
     #: The chance that any that was ended comes back as a zombie; older generations bring back what was locked.
     zombies: float = 0.0
+    #: The share of CRM elements and tasks that instances work on which were deleted.
+    gone: float = 0.1
     #: How many instances end, change, lock or appear by themselves, on average before each request (readers.Event).
     life: Mapping[str, float] = field(default_factory=dict)
     #: Rates of troubles by name (faults.Fault, faults.Refusal), drawn from their own seed.

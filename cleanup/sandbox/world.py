@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,7 @@ class World:
         hidden: Mapping[str, frozenset[str]] = MappingProxyType({}),
     ) -> None:
         #: The rows at the beginning, in the order of their IDs.
-        self.population = tuple(sorted(rows))
+        self.population = tuple(sorted(rows, key=itemgetter(0)))
         self.templates = tuple(templates)
         #: By instance: the columns that lists leave out, since their values were unreadable where the copy was made.
         self.hidden = hidden

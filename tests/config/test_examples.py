@@ -120,6 +120,36 @@ def test_without_ages_no_now_is_needed() -> None:
     assert "lacks “now”" in only_fault(text.replace("instance: {module: crm}", "instance: {module: crm, started: 3d}"))
 
 
+ASKING = """\
+version: 1
+rules:
+  - {{id: left, match: {{started_by: {{dismissed: true}}}}, action: kill}}
+  - {{id: nobody, match: {{assigned_to: {{all_dismissed: true}}}}, action: terminate}}
+  - {{id: gone, match: {{document_exists: false}}, action: kill}}
+  - {{id: older, match: {{newest_of: {{by: document, keep: 2}}}}, action: kill}}
+tests:
+  - {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("instance", "expect"),
+    [
+        ("started_by: 5, starter: dismissed", "{rule: left, action: kill}"),
+        ("started_by: 5, starter: active, assignees: [dismissed, dismissed]", "{rule: nobody, action: terminate}"),
+        ("started_by: 5, starter: active, assignees: [dismissed, active], document_exists: true, newer: 1", "no_match"),
+        ("started_by: 5, starter: active, assignees: [], document_exists: true, newer: 1", "no_match"),
+        ("assignees: [dismissed, unknown]", "{decision: undecided, rule: left, field: started_by.dismissed}"),
+        ("document_exists: false", "{rule: gone, action: kill}"),
+        ("newer: 2", "{rule: older, action: kill}"),
+        ("newer: 12", "{rule: older, action: kill}"),
+    ],
+)
+def test_an_example_may_say_what_the_portal_would_be_asked(instance: str, expect: str) -> None:
+    file = parse_rules(ASKING.format(f"{{instance: {{{instance}}}, expect: {expect}}}"), "rules.yaml")
+    assert judge(file.book, file.examples[0]).passed
+
+
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
 def test_the_files_in_configs_pass_their_own(file: Path) -> None:
     loaded = parse_rules(file.read_text(encoding="utf-8"), file.name)

@@ -122,11 +122,12 @@ def _waits(count: int) -> list[Wait]:
 
 
 def older(journal: Journal, path: Path) -> Path:
-    """A copy in the first form of the file, before batches, waits and copies were recorded."""
+    """A copy in the first form of the file, before batches, waits, copies and facts were recorded."""
     with sqlite3.connect(path) as raw, sqlite3.connect(journal.path) as source:
         source.backup(raw)
         raw.executescript(
             "DROP TABLE batch; DROP TABLE wait; DROP TABLE copied; DELETE FROM run WHERE key IN ('record', 'present');"
+            "DROP TABLE sibling; ALTER TABLE entry DROP COLUMN facts;"
             "PRAGMA user_version = 1; PRAGMA journal_mode = DELETE;"
         )
     raw.close()

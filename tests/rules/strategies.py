@@ -7,8 +7,9 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from cleanup.model import Action, Instance
+from cleanup.model import Action, Facts, Instance, Standing
 from cleanup.rules import Protect, Rule, RuleBook, Take
+from cleanup.rules.asked import AssigneeDismissed, DocumentExists, StarterDismissed
 from cleanup.rules.match import (
     All,
     AnyOf,
@@ -64,7 +65,18 @@ def instance(chance: random.Random) -> Instance:
     unreadable = frozenset(name for name in FIELDS if chance.random() < 0.1)
     absent = {name for name in FIELDS if chance.random() < 0.15}
     values |= dict.fromkeys(absent | unreadable)
-    return Instance(id=chance.choice(["66e412fdc9bd44.36306599", "a"]), unreadable=unreadable, **values)
+    identity = chance.choice(["66e412fdc9bd44.36306599", "a"])
+    return Instance(id=identity, unreadable=unreadable, facts=facts(chance), **values)
+
+
+def facts(chance: random.Random) -> Facts:
+    assignees = frozenset(standing for standing in Standing if chance.random() < 0.3)
+    return Facts(
+        starter=chance.choice([None, *Standing]),
+        assignees=chance.choice([None, assignees, assignees]),
+        document_exists=chance.choice([None, True, False]),
+        newer=chance.choice([None, (), ("b",), ("b", "c")]),
+    )
 
 
 def moment(chance: random.Random) -> datetime:
@@ -135,6 +147,9 @@ leaves: st.SearchStrategy[Match] = st.one_of(
     st.builds(Stuck, st.sampled_from([HOUR / 60, HOUR, 24 * HOUR])),
     st.builds(Stuck, expected=st.booleans()),
     st.builds(Locked, st.booleans()),
+    st.builds(StarterDismissed, st.booleans()),
+    st.builds(AssigneeDismissed, st.booleans(), st.booleans()),
+    st.builds(DocumentExists, st.booleans()),
     st.builds(Exists, st.sampled_from(TESTED).filter(lambda name: name != "owned_until"), st.booleans()),
 )
 

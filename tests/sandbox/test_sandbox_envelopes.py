@@ -103,8 +103,8 @@ async def test_the_default_row_has_three_fields(portal: Opener) -> None:
 @pytest.mark.parametrize(
     ("method", "body", "result"),
     [
-        ("scope", None, ["bizproc", "user_brief"]),
-        ("app.info", None, {"SCOPE": ["bizproc", "user_brief"], "LICENSE": "ru_pro100"}),
+        ("scope", None, ["bizproc", "user_brief", "crm", "task"]),
+        ("app.info", None, {"SCOPE": ["bizproc", "user_brief", "crm", "task"], "LICENSE": "ru_pro100"}),
         ("method.get", {"name": "bizproc.workflow.kill"}, {"isExisting": True, "isAvailable": True}),
         ("method.get", {"name": "no.such"}, {"isExisting": False, "isAvailable": False}),
         ("server.time", None, "2026-03-01T12:00:00+03:00"),

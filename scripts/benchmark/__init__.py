@@ -1,0 +1,1 @@
+"""What scripts/bench is made of: scenarios and their bounds, clients, measures, and the pages they are told on."""
