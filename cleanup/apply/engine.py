@@ -228,7 +228,7 @@ class Apply:
         size = pacer.size.now
         spare = math.inf if pacer.bucket is None else pacer.bucket.left - self._ender.let_through(self._to_send) / size
         if pacer.concurrency.starting and spare >= _TASTES:
-            return pacer.size.taste(pacer.round_trip)
+            return pacer.size.taste(pacer.round_trip, counted=pacer.budget.is_counted)
         if spare < 2 * pacer.concurrency.now or self._checking or self._desk.more():
             return size
         return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))

@@ -15,6 +15,8 @@ _FASTEST_RECHECK = 1.0
 #: PORTAL.md 4.2: a request that took less is not billed.
 _NOTICED = 0.1
 _TINY = 1e-9
+#: By our own clock, the way there and back and a busy machine included.
+_SURELY_NOTICED = 0.25
 #: Calls of a batch that is sent for its reading: fewer would tell what one costs too badly.
 _PROBE = 5.0
 #: Less than this part of a limit is not worth a request.
@@ -181,7 +183,7 @@ class Gauge:
 
     def _notice_free(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
         """A counter that is still 0 after requests that must show bills nothing: as `batch` in most portals."""
-        settled = [c for c in self.charges if c.ended < charge.started and c.ended - c.started > _NOTICED]
+        settled = [c for c in self.charges if c.ended < charge.started and c.ended - c.started > _SURELY_NOTICED]
         if reading.operating == 0 and settled and (self.reset_at is None or now < self.reset_at):
             self.cost.sampled(0.0, sum(c.units[method] for c in settled))
 
@@ -251,6 +253,11 @@ class OperatingBudget:
     def __repr__(self) -> str:
         shown = ", ".join(f"{m}: {g.reading:.1f}/{g.limit:g} s" for m, g in self.gauges.items() if g.reading)
         return f"<OperatingBudget {shown or 'no counter seen'}>"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the portal has told any counter."""
+        return any(gauge.reading is not None for gauge in self.gauges.values())
 
     def fit(self, units: Mapping[str, float], now: float) -> float:
         """The largest share (0 to 1) of all `units` that every method's budget lets through now."""
