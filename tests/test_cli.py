@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cleanup.cli.ending import seconds_until
+from cleanup.cli.window import seconds_until
 from cleanup.reports.tables import COLUMNS
 from tests.harness import EVERYTHING, RULES, Shop, shop, sums_hold
 

@@ -50,15 +50,24 @@ class Desk:
             self._journal.record(decided, now=now)
         self._ready.extend((at, entry) for entry in entries if outcomes[entry.id] is None)
 
-    def compose(self, count: int, *, at: float) -> list[Entry]:
-        """Up to `count` entries for one request, all freshly checked; a suspect goes by itself."""
-        self._drop_stale(at)
-        batch: list[Entry] = []
+    def compose(self, count: int, *, at: float) -> tuple[list[Entry], float]:
+        """Up to `count` freshly checked entries for one request, a suspect by itself; when the first was checked."""
+        batch: list[tuple[float, Entry]] = []
+        stale: list[Entry] = []
         while self._ready and len(batch) < count and not (batch and self._ready[0][1].alone):
-            batch.append(self._ready.popleft()[1])
-            if batch[-1].alone:
+            checked, entry = self._ready.popleft()
+            if at - checked > FRESH:
+                stale.append(entry)
+                continue
+            batch.append((checked, entry))
+            if entry.alone:
                 break
-        return batch
+        self.unchecked(stale)
+        return [entry for _, entry in batch], min((checked for checked, _ in batch), default=at)
+
+    def put_back(self, entries: Sequence[Entry], *, checked: float) -> None:
+        """They were not sent, and may still be fresh."""
+        self._ready.extendleft((checked, entry) for entry in reversed(entries))
 
     @property
     def ready(self) -> int:
@@ -74,9 +83,3 @@ class Desk:
             self._unchecked.extend(fetched)
             self._cursor = fetched[-1].id if fetched else self._cursor
         return len(self._unchecked)
-
-    def _drop_stale(self, at: float) -> None:
-        stale: list[Entry] = []
-        while self._ready and at - self._ready[0][0] > FRESH:
-            stale.append(self._ready.popleft()[1])
-        self.unchecked(stale)

@@ -53,8 +53,9 @@ class Sent:
 
     request: int
     began: datetime
-    #: The same moment on the monotonic clock.
+    #: The same moment on the monotonic clock, and when the first of the entries was checked.
     at: float
+    checked: float
     entries: int
     size: int
     load: Load
@@ -200,11 +201,11 @@ class Apply:
             self._asking -= 1
         if scope.cancelled_caught:
             return
-        batch = self._desk.compose(count, at=time.monotonic())
+        batch, checked = self._desk.compose(count, at=time.monotonic())
         if not batch:
             self._ender.pacer.not_executed(permit)
             return
-        sent = self._claim(batch)
+        sent = self._claim(batch, checked)
         self._in_flight += 1
         try:
             answers = await self._ender.end([self._ending(entry) for entry in batch], permit)
@@ -233,12 +234,12 @@ class Apply:
             return size
         return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
 
-    def _claim(self, batch: Sequence[Entry]) -> Sent:
+    def _claim(self, batch: Sequence[Entry], checked: float) -> Sent:
         now, size = self._clock(), self._ender.pacer.size
         quiet_at = now + timedelta(seconds=at_work(size.predicted(len(batch))))
         request = self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
         self._to_send -= len(batch)
-        return Sent(request, now, time.monotonic(), len(batch), size.now, self._ender.load())
+        return Sent(request, now, time.monotonic(), checked, len(batch), size.now, self._ender.load())
 
     def _batch(self, sent: Sent, ended: int) -> Batch:
         return Batch(
@@ -259,7 +260,7 @@ class Apply:
     def _put_back(self, sent: Sent, batch: Sequence[Entry], error: CleanupError) -> None:
         outcomes = [Outcome(entry.id, State.PLANNED, refund=True, alone=entry.alone) for entry in batch]
         self._journal.record(outcomes, now=self._clock(), batch=self._batch(sent, 0))
-        self._desk.unchecked(list(batch))
+        self._desk.put_back(batch, checked=sent.checked)
         _log.info("apply.put_back", entries=len(outcomes), reason=str(error))
 
     async def _broken(self, sent: Sent, batch: Sequence[Entry], error: AnswerLost) -> None:
@@ -276,10 +277,8 @@ class Apply:
             await self._after_loss(error)
 
     async def _after_refusal(self, error: NotExecuted) -> None:
-        if isinstance(error, TokenExpired):
-            return  # they are checked once more: the renewal may have taken a while
-        if isinstance(error, RateLimited | OperationLimited):
-            return  # the pacer knows, and waits before the next permit
+        if isinstance(error, TokenExpired | RateLimited | OperationLimited):
+            return  # there is a new token by now; and the pacer knows, and waits before the next permit
         if isinstance(error, Unreachable):
             await self._after_loss(error)
         else:

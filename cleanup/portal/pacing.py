@@ -150,8 +150,8 @@ class RequestBucket:
         Requests that were in flight together are refused together: that is one refusal.
         """
         if time.monotonic() - self._refused_at > 1.0:
+            self._refused_at = time.monotonic()
             self._pace.refused()
-        self._refused_at = time.monotonic()
         self._set_level(self.room)
         self._limiter = None
 
