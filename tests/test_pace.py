@@ -8,8 +8,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 BENCH = SCRIPTS / "bench.py"
-#: All but *ban*: on windows of seconds the first batches teach what `batch` costs too low, and one ban comes.
-SCENARIOS = {"burst", "rate", "operating", "slow", "latency", "shared", "faults"}
+SCENARIOS = {"burst", "rate", "operating", "ban", "slow", "latency", "shared", "faults"}
 #: Machines are shared and noisy; noise makes a run slower, never faster.
 TRIES = 3
 

@@ -3,7 +3,7 @@
 Every `now` is seconds on one clock that never goes back, handed in. notes/pacing.md has the reasons.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, sqrt
 
@@ -34,6 +34,8 @@ class Charge:
     units: dict[str, float]
     started: float
     ended: float = inf
+    #: Methods whose units are a guess, in terms of other calls: nothing is learned from them.
+    guessed: Collection[str] = ()
 
     @property
     def in_flight(self) -> bool:
@@ -64,6 +66,9 @@ class UnitCost:
     #: By our own clock, on average.
     bound: float | None = None
     sample: float | None = None
+    #: At most, by the growth over the present window: of a unit, and as a part of what our own clock says.
+    ceiling: float = inf
+    billed_part: float = 1.0
     units: float = 0.0
 
     @property
@@ -71,7 +76,9 @@ class UnitCost:
         """None: nothing was answered yet."""
         if self.bound is None or not self.units:
             return None
-        return self.bound if self.sample is None else min(self.bound, self.sample)
+        # The ceiling is late where units become heavier, and the part where requests queue less than before.
+        compared = max(self.ceiling, self.billed_part * self.bound)
+        return min(self.bound, compared, self.bound if self.sample is None else self.sample)
 
     @property
     def now(self) -> float | None:
@@ -85,6 +92,11 @@ class UnitCost:
 
     def sampled(self, seconds: float, units: float) -> None:
         self.sample = self._towards(self.sample, seconds, units)
+
+    def at_most(self, growth: float, *, units: float, seconds: float) -> None:
+        """The counter grew by so much over so many units, that took so long by our clock."""
+        surely = growth * (1 + 2 / sqrt(units))
+        self.ceiling, self.billed_part = surely / units, surely / seconds
 
     def at_least(self, seconds: float) -> None:
         if self.sample is not None:
@@ -119,6 +131,9 @@ class Gauge:
     #: The last reading taken while nothing else was in flight, its reset, and the units billed since.
     _quiet: tuple[float, float | None] | None = None
     _billed: float = 0.0
+    #: The first reading of this window, its reset, and what surely was billed and answered behind it.
+    _first: tuple[float, float | None] | None = None
+    _behind: list[Charge] = field(default_factory=list)
 
     def pending(self, method: str) -> float:
         return sum(charge.units[method] for charge in self.charges) * (self.cost.now or 0.0)
@@ -169,17 +184,21 @@ class Gauge:
         units, seconds = charge.units[method], now - charge.started
         if not units:
             return
-        self.cost.clocked(seconds / units, units)
+        if method not in charge.guessed:
+            self.cost.clocked(seconds / units, units)
         if reading.growth > 0:
             self.cost.sampled(min(reading.growth / reading.grown_over, seconds / units), units)
         if charge.started >= self.as_of:
             self._notice_free(method, reading, charge, now)
             self._compare(method, reading, charge, now)
+            self._compare_with_first(method, reading, charge, now)
             self.charges = [c for c in self.charges if c.ended >= charge.started]
             self.reading, self.as_of = reading.operating, charge.started
             self._note_reset(method, reading, now)
         if seconds > _NOTICED:
             self._billed += units
+        if seconds > _SURELY_NOTICED and method not in charge.guessed:
+            self._behind.append(charge)
 
     def _notice_free(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
         """A counter that is still 0 after requests that must show bills nothing: as `batch` in most portals."""
@@ -215,6 +234,19 @@ class Gauge:
                 return
             self.cost.sampled(growth / self._billed, self._billed)
         self._quiet, self._billed = (reading.operating, _reset_at(reading, now)), 0.0
+
+    def _compare_with_first(self, method: str, reading: Reading, charge: Charge, now: float) -> None:
+        """What was answered behind one reading and before another was sent is surely all in between, others perhaps
+        too: so the growth tells what a unit costs at most, and the better the longer the window lasts.
+        """
+        if self._first is None or not _same_window(self._first[1], reading, now):
+            self._first, self._behind = (reading.operating, _reset_at(reading, now)), []
+            return
+        growth = reading.operating - self._first[0]
+        between = [other for other in self._behind if other.ended <= charge.started]
+        if growth > 0 and between:
+            units, seconds = (sum(c.units[method] for c in between), sum(c.ended - c.started for c in between))
+            self.cost.at_most(growth, units=units, seconds=seconds)
 
     def _recover(self) -> None:
         """A part left the window and nothing was refused: additive increase, as refusals decrease."""
@@ -268,9 +300,9 @@ class OperatingBudget:
         blocked = (m for m, wanted in units.items() if wanted and self._gauge(m).fit(m, wanted, now) < least * wanted)
         return max((self._gauge(method).wait(now) for method in blocked), default=0.0)
 
-    def charge(self, units: Mapping[str, float], now: float) -> Charge:
+    def charge(self, units: Mapping[str, float], now: float, *, guessed: Collection[str] = ()) -> Charge:
         """Notes a request that is about to go. It must be handed to `answered`, `lost` or `cancelled`."""
-        charge = Charge({m: wanted for m, wanted in units.items() if wanted}, now)
+        charge = Charge({m: wanted for m, wanted in units.items() if wanted}, now, guessed=guessed)
         for method in charge.units:
             self._gauge(method).charges.append(charge)
         return charge

@@ -276,7 +276,7 @@ class Reader:
 
     async def ask(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Answers in the order of the calls; a call that the portal left out was asked again until it was answered."""
-        units = {**_count(calls), BATCH: 0.05 * len(calls)}
+        units = {**_count(calls), BATCH: self._line.pacer.in_kills(len(calls))}
         attempts, seconds = self.patience
         async for attempt in stamina.retry_context(
             on=(AnswerLost, Unreachable), attempts=attempts, timeout=seconds, wait_initial=0.2, wait_max=20.0
@@ -289,7 +289,7 @@ class Reader:
 
     async def _ask_until_let_in(self, calls: Sequence[Call], units: Mapping[str, float]) -> list[CallAnswer]:
         while True:
-            permit = await self._line.pacer.permit(units, least=1e-9)
+            permit = await self._line.pacer.permit(units, least=1e-9, guessed={BATCH})
             permit.use(units)
             try:
                 answers = await self._line.batch(calls, permit)
@@ -572,8 +572,7 @@ class Ender:
         return permit, max(1, int(wanted * permit.share + 0.001))
 
     def _units(self, kills: int, terminates: int) -> dict[str, float]:
-        seconds = self.pacer.size.predicted(max(kills, terminates))
-        return {METHOD_OF[Action.KILL]: kills, METHOD_OF[Action.TERMINATE]: terminates, BATCH: seconds}
+        return {METHOD_OF[Action.KILL]: kills, METHOD_OF[Action.TERMINATE]: terminates, BATCH: max(kills, terminates)}
 
     def let_through(self, wanted: int) -> float:
         """How many of `wanted` endings the operating budget has room for now."""
@@ -586,7 +585,7 @@ class Ender:
     async def end(self, endings: Sequence[Ending], permit: Permit) -> list[CallAnswer]:
         """Sends the endings in this order as one request; one answer for each. Raises PortalError for all of them."""
         calls = [_end_call(ending) for ending in endings]
-        permit.use({**_count(calls), BATCH: self.pacer.size.predicted(len(calls))})
+        permit.use({**_count(calls), BATCH: len(calls)})
         began, load = time.monotonic(), self.load()
         with self.pacer.working.measure():
             answers = await self._line.batch(calls, permit)

@@ -25,7 +25,7 @@ def measured(pacer: Pacer) -> Learned | None:
         per_second=pacer.endings / seconds,
         seconds_each=each,
         operating_each=max((_cost(counted.get(method)) for method in METHOD_OF.values()), default=0.0),
-        batch_each=_cost(counted.get(BATCH)) * each,  # `batch` is charged by predicted seconds
+        batch_each=_cost(counted.get(BATCH)),
         operating_limit=min((gauge.limit for gauge in gauges), default=GUESSES[0].operating_limit),
         operating_window=max((gauge.longest_reset for gauge in gauges), default=0.0) or GUESSES[0].operating_window,
     )

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ from cleanup.limits import (
 _MARGIN = 1
 #: So many 503 as a web page in a row count as a full bucket.
 _MOST_UNAVAILABLE = 3
+#: Seconds that a call which only reads takes, about.
+_READ_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -245,16 +247,21 @@ class Pacer:
         async with self._slots:
             yield
 
-    async def permit(self, units: Mapping[str, float], *, least: float = 1.0) -> Permit:
+    async def permit(self, units: Mapping[str, float], *, least: float = 1.0, guessed: Collection[str] = ()) -> Permit:
         """Waits for the budget, then for the bucket. `least` is the smallest share of `units` that makes sense."""
         share = await self._budget_for(units, least)
-        charge = self.budget.charge({method: wanted * share for method, wanted in units.items()}, time.monotonic())
+        granted = {method: wanted * share for method, wanted in units.items()}
+        charge = self.budget.charge(granted, time.monotonic(), guessed=guessed)
         try:
             await self.token()
         except BaseException:
             self.budget.cancelled(charge)
             raise
         return Permit(charge, share)
+
+    def in_kills(self, reads: int) -> float:
+        """What so many calls that only read cost of `batch`, about, in terms of kills."""
+        return _READ_SECONDS * reads / (self.size.seconds_each or 1.0)
 
     async def token(self) -> None:
         bucket = self.bucket

@@ -80,10 +80,10 @@ def _calls() -> dict[str, Call]:
 
 async def _ask(line: Line, calls: Sequence[Call]) -> tuple[list[CallAnswer], int, int]:
     """The answers, how often the portal refused before it answered, and how often no answer came."""
-    units = {BATCH: 0.05 * len(calls)}
+    units = {BATCH: line.pacer.in_kills(len(calls))}
     refused = failed = 0
     for pause in (*_PAUSES, None):
-        permit = await line.pacer.permit(units, least=1e-9)
+        permit = await line.pacer.permit(units, least=1e-9, guessed={BATCH})
         permit.use(units)
         try:
             answers = await line.batch(calls, permit)
