@@ -272,7 +272,7 @@ class Apply:
             self._silent.add(sent.request)
         if batch[0].alone and isinstance(error, Crashed):
             return  # a suspect that breaks its own request says nothing about the portal
-        self._ender.pacer.broke(len(batch), load=sent.load)
+        self._ender.pacer.broke(len(batch))
         if not isinstance(error, Unavailable):  # a portal that is busy never ends a run; the pacer slows down
             await self._after_loss(error)
 

@@ -1,5 +1,6 @@
 """How many requests are in flight: from what a kill takes, and how that grows with what is in flight."""
 
+from collections import deque
 from dataclasses import dataclass, replace
 from math import inf, sqrt
 
@@ -63,6 +64,8 @@ class Concurrency:
     _TASTES = 40
     #: A ratio whose error is below this is taken as it is.
     _CERTAIN = 0.2
+    #: More broken requests than these, and than this part of the last ones, are a portal in trouble.
+    _MANY_BROKE, _BROKEN_PART = 2, 0.25
     #: Answers until a window that was too slow is tried once more: the first time, and at most.
     _RETRY, _LATEST_RETRY = 16, 128
 
@@ -73,6 +76,8 @@ class Concurrency:
         #: Below it the window multiplies, as TCP's ssthresh.
         self._threshold, self._tasting = inf, True
         self._unloaded = Mean()
+        #: The fastest round whose mean says anything: a bound of what is unloaded.
+        self._fastest: Mean | None = None
         #: Seconds per kill in multiples of the unloaded ones, as the last round showed. None: not measured yet.
         self.slowdown: float | None = None
         self._round, self._answers, self._busiest = Mean(), 0, 0
@@ -82,8 +87,10 @@ class Concurrency:
         self._before: tuple[int, float] | None = None
         #: The unloaded seconds were sought, and are relied on until so many answers have come.
         self._sure_until = 0
-        #: The answers behind which the window changed last, and a request broke.
-        self._stepped_at, self._broke_at = 0, -100
+        #: The answers behind which the window changed last.
+        self._stepped_at = 0
+        #: Which of the last requests broke, as many as twice the window; and how many of the next are not noted.
+        self._lately, self._unnoted = deque[bool](), 0
         #: A window that is known to be too slow, and the answer from which on it may be tried again.
         self._too_slow, self._retry_at, self._retry = inf, 0, self._RETRY
 
@@ -125,6 +132,7 @@ class Concurrency:
 
         It was sent under `window`, as one of `busy` that were then in flight.
         """
+        self._note(broke=False)
         if count < 1 or window != self._window:
             return  # it was sent before the last step, and says nothing about it
         seconds = max(seconds, 1e-6 * count)
@@ -136,19 +144,27 @@ class Concurrency:
         if self._answers >= window and self._round.kills >= self._FEWEST:
             self._decide(self._round)
 
-    def broke(self, *, window: int) -> None:
-        """A request sent under `window` broke.
+    def broke(self) -> None:
+        """A request broke.
 
-        One alone may have any reason, and costs one place. Another one soon after it shows a portal in trouble:
-        multiplicative decrease, once for all that were in flight together.
+        A few may have any reason, and cost nothing here: a queue of ours would show in the seconds per kill. Many
+        among the last ones show a portal in trouble: multiplicative decrease, once for all that were in flight together.
         """
-        if window != self._window:
-            return
-        alone, self._broke_at = self._seen >= self._broke_at + 2 * self._window, self._seen
-        self._before = None
-        if not alone:
-            self._threshold = self._window
-        self._step(self._window - 1 if alone else self._window // 2)
+        self._note(broke=True)
+        much = max(self._MANY_BROKE, self._BROKEN_PART * len(self._lately))
+        if len(self._lately) > self._window and sum(self._lately) > much:
+            self._unnoted = self._window
+            self._lately.clear()
+            self._before, self._threshold = None, self._window
+            self._step(self._window // 2)
+
+    def _note(self, *, broke: bool) -> None:
+        """Of what was in flight together with what halved the window, nothing more is concluded."""
+        self._unnoted = max(0, self._unnoted - 1)
+        if not self._unnoted:
+            self._lately.append(broke)
+        while len(self._lately) > 2 * self._window:
+            self._lately.popleft()
 
     def _decide(self, seen: Mean) -> None:
         if self._before is not None:
@@ -156,8 +172,9 @@ class Concurrency:
             return
         if not self._unloaded.kills or self._has_changed(seen):
             self._unloaded, self._threshold, self._too_slow, self._sure_until = replace(seen), inf, inf, 0
+            self._fastest = None
         ratio, doubt = seen.each / self._unloaded.each, sqrt(seen.error + self._unloaded.error)
-        surely = ratio / (1 + doubt)
+        surely = max(ratio / (1 + doubt), self._over_fastest(seen))
         if self._window > 1 and (ratio if doubt < self._CERTAIN else surely) > self._slowdown:
             self._go_back(seen, ratio)
         elif self._multiplies and surely < self._NO_QUEUE:
@@ -173,6 +190,15 @@ class Concurrency:
             self._stay()
         self.slowdown = ratio
 
+    def _over_fastest(self, seen: Mean) -> float:
+        """How many times as long as in the fastest round so far it surely was: no round is faster than unloaded."""
+        if seen.kills < self._FAIR:
+            return 0.0
+        fastest = self._fastest or seen
+        if seen.each <= fastest.each:
+            self._fastest = replace(seen)
+        return seen.each / fastest.each / (1 + sqrt(seen.error + fastest.error))
+
     def _seek(self, seen: Mean) -> None:
         """What is unloaded was told by a few kills only: go down until kills do not get faster in proportion."""
         self._before = (self._window, seen.each)
@@ -187,7 +213,7 @@ class Concurrency:
         if self._window > 1 and not (no_queue and seen.each < self._slowdown * self._unloaded.each):
             self._seek(seen)
             return
-        self._unloaded, self._before, self._too_slow = replace(seen), None, inf
+        self._unloaded, self._fastest, self._before, self._too_slow = replace(seen), replace(seen), None, inf
         self._sure_until = self._seen + self._RELIED_ON
         self._grow(max(self._window + 1, int(self._window * self._slowdown)))
 

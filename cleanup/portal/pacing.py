@@ -322,9 +322,9 @@ class Pacer:
         self.concurrency.answered(count, at_portal, window=load.window, busy=load.busy)
         self._resize()
 
-    def broke(self, count: int, *, load: Load) -> None:
+    def broke(self, count: int) -> None:
         self.size.broke(count)
-        self.concurrency.broke(window=load.window)
+        self.concurrency.broke()
         self._resize()
 
     def _resize(self) -> None:
