@@ -148,7 +148,7 @@ class Concurrency:
         """A request broke.
 
         A few may have any reason, and cost nothing here: a queue of ours would show in the seconds per kill. Many
-        among the last ones show a portal in trouble: multiplicative decrease, once for all that were in flight together.
+        among the last ones are a portal in trouble: multiplicative decrease, once for all that were in flight together.
         """
         self._note(broke=True)
         much = max(self._MANY_BROKE, self._BROKEN_PART * len(self._lately))
