@@ -85,6 +85,8 @@ class Concurrency:
         self._seen = 0
         #: While what is unloaded is sought: the window before and the seconds per kill under it.
         self._before: tuple[int, float] | None = None
+        #: The same where the search began.
+        self._rested = (1, 0.0)
         #: The unloaded seconds were sought, and are relied on until so many answers have come.
         self._sure_until = 0
         #: The answers behind which the window changed last.
@@ -201,13 +203,15 @@ class Concurrency:
 
     def _seek(self, seen: Mean) -> None:
         """What is unloaded was told by a few kills only: go down until kills do not get faster in proportion."""
+        if self._before is None:
+            self._rested = (self._window, seen.each)
         self._before = (self._window, seen.each)
         self._threshold, self._tasting = self._window, False
         self._step(int(self._window / self._slowdown))
 
     def _sought(self, seen: Mean, window: int, each: float) -> None:
         """What was found under a smaller window than the one before, under which kills took `each`."""
-        if seen.kills < 2 * self._FAIR:
+        if seen.kills < 1.5 * self._FAIR:
             return
         no_queue = seen.each > each * (1 + self._window / window) / 2
         if self._window > 1 and not (no_queue and seen.each < self._slowdown * self._unloaded.each):
@@ -215,7 +219,9 @@ class Concurrency:
             return
         self._unloaded, self._fastest, self._before, self._too_slow = replace(seen), replace(seen), None, inf
         self._sure_until = self._seen + self._RELIED_ON
-        self._grow(max(self._window + 1, int(self._window * self._slowdown)))
+        rested, queue = self._rested[0], self._rested[1] / seen.each
+        back = rested if queue <= self._slowdown else int(rested * self._slowdown / queue)
+        self._grow(max(self._window + 1, int(self._window * self._slowdown), back))
 
     def _has_changed(self, seen: Mean) -> bool:
         """Whether the portal, or what is killed, has become another, so that what was unloaded is so no more.
