@@ -160,7 +160,9 @@ class Gauge:
         """Whether a new reading may well show more room: a part has left the window, or much ended since the last."""
         if self.reset_at is not None and now >= self.reset_at:
             return not any(charge.in_flight and charge.started >= self.reset_at for charge in self.charges)
-        return not self._in_flight and sum(charge.units[method] for charge in self.charges) > 2 * SMALL_BATCH
+        asked = max((charge.started for charge in self.charges if charge.in_flight), default=-inf)
+        untold = (charge.units[method] for charge in self.charges if asked < charge.ended < inf)
+        return sum(untold) > 2 * SMALL_BATCH
 
     def _probe(self, method: str, units: float, each: float) -> float:
         """A short batch that is sent for its reading: it takes at most half of what is left to the limit itself."""
