@@ -160,6 +160,14 @@ def test_one_request_in_ten_that_breaks_by_chance_leaves_the_portal_busy(seed: i
     assert median(windows[100:]) >= 7
 
 
+def test_near_the_end_nothing_is_sought_any_more() -> None:
+    senders = Senders(constant(0.3, workers=8, spread=0.9), Concurrency())
+    senders.run(60)
+    rested = max(batch.following for batch in senders.run(20))
+    senders.concurrency.near_the_end()
+    assert min(batch.following for batch in senders.run(200)) >= rested // 2
+
+
 def test_a_window_that_is_not_filled_does_not_grow() -> None:
     concurrency = Concurrency()
     for _ in range(100):

@@ -36,7 +36,7 @@ def test_the_licence_names_the_bucket(licence: str | None, rate: RequestRate | N
 
 def test_a_503_halves_the_rate_and_calm_brings_it_back() -> None:
     pace = RequestPace(ORDINARY_RATE)
-    pace.refused()
+    pace.refused(0.0)
     assert pace.per_second == 1
     for _ in range(200):
         pace.accepted()
@@ -46,12 +46,32 @@ def test_a_503_halves_the_rate_and_calm_brings_it_back() -> None:
 @given(st.lists(st.booleans(), max_size=300))
 def test_the_rate_never_exceeds_the_portals_and_never_stops(history: list[bool]) -> None:
     pace = RequestPace(ORDINARY_RATE)
-    for refused in history:
+    for now, refused in enumerate(history):
         if refused:
-            pace.refused()
+            pace.refused(now)
         else:
+            pace.sent()
             pace.accepted()
         assert 0 < pace.per_second <= 2
+
+
+@pytest.mark.parametrize("others", [0.3, 1.0, 1.5])
+def test_what_others_leave_of_the_bucket_is_used_and_they_are_hardly_disturbed(others: float) -> None:
+    """A bucket of 50 and 2 a second that others fill, too; we go as fast as the pace says, for ten minutes."""
+    pace, now, level, sent, refused = RequestPace(ORDINARY_RATE), 0.0, 50.0, 0, 0
+    while now < 600:
+        step = 1 / pace.per_second
+        now += step
+        pace.sent()
+        level = min(50.0, max(0.0, level - 2 * step) + others * step)
+        if level + 1 > 50:
+            pace.refused(now)
+            refused += 1
+        else:
+            pace.accepted()
+            level, sent = level + 1, sent + 1
+    assert sent / 600 >= 0.85 * (2 - others)
+    assert refused <= 0.12 * sent
 
 
 def budget() -> OperatingBudget:

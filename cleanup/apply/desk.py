@@ -73,6 +73,14 @@ class Desk:
     def ready(self) -> int:
         return len(self._ready)
 
+    def fresh(self, at: float) -> int:
+        """How many are ready, about: those whose check is too old are checked again."""
+        stale = []
+        while self._ready and at - self._ready[0][0] > FRESH:
+            stale.append(self._ready.popleft()[1])
+        self.unchecked(stale)
+        return len(self._ready)
+
     def more(self) -> bool:
         """Whether any entry waits to be checked."""
         return bool(self._refill(1))

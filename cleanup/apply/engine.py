@@ -42,6 +42,8 @@ from cleanup.stop import Stop
 _MOST_LOST = 12
 #: How many requests more than must be the tastes may cost.
 _TASTES = 25
+#: So many times what may be in flight are left near the end.
+_NEAR = 4
 #: Seconds that settling has left once a stop was asked for: a portal that answers needs far less.
 _GRACE = 30.0
 _log = structlog.get_logger()
@@ -145,7 +147,7 @@ class Apply:
         """One check, one request, or a wait until another worker has finished one."""
         if self._wants_check():
             work = self._check
-        elif self._desk.ready > self._asking * self._ender.pacer.size.now:
+        elif self._desk.fresh(time.monotonic()) > self._asking * self._ender.pacer.size.now:
             work = self._send
         else:
             await self._changed.wait()
@@ -184,12 +186,16 @@ class Apply:
             raise SafetyStop(reason)
 
     def _stretch(self) -> int:
-        """Many where requests are scarce; else few, since both sides are busy with a long answer for a while."""
-        pacer = self._ender.pacer
+        """Many where requests are scarce, as many as can be sent before the answer is old; else few, since both sides
+        are busy with a long answer for a while.
+        """
+        pacer, bucket = self._ender.pacer, self._ender.pacer.bucket
         each = pacer.size.seconds_each
-        if each is None or pacer.bucket is None:
+        if each is None or bucket is None:
             return 10 * BATCH_LIMIT  # the first look-up must hold enough to tell another portal by (guards.py)
-        return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(pacer.concurrency.now * FRESH / 2 / max(each, 1e-3))))
+        by_work = pacer.concurrency.now * FRESH / 2 / max(each, 1e-3)
+        by_requests = (bucket.left + 0.9 * FRESH * bucket.per_second) * pacer.size.now
+        return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(min(by_work, by_requests))))
 
     async def _send(self) -> None:
         """Waits for leave, claims, sends and records one request."""
@@ -203,7 +209,7 @@ class Apply:
             return
         batch, checked = self._desk.compose(count, at=time.monotonic())
         if not batch:
-            self._ender.pacer.not_executed(permit)
+            self._ender.pacer.not_sent(permit)
             return
         sent = self._claim(batch, checked)
         self._in_flight += 1
@@ -232,7 +238,10 @@ class Apply:
             return pacer.size.taste(pacer.round_trip, counted=pacer.budget.is_counted)
         if spare < 2 * pacer.concurrency.now or self._checking or self._desk.more():
             return size
-        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / pacer.concurrency.now)))
+        in_flight = pacer.concurrency.now
+        if self._desk.ready < _NEAR * size * in_flight:
+            pacer.concurrency.near_the_end()
+        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / in_flight)))
 
     def _claim(self, batch: Sequence[Entry], checked: float) -> Sent:
         now, size = self._clock(), self._ender.pacer.size

@@ -88,7 +88,7 @@ class Concurrency:
         #: The same where the search began.
         self._rested = (1, 0.0)
         #: The unloaded seconds were sought, and are relied on until so many answers have come.
-        self._sure_until = 0
+        self._sure_until = 0.0
         #: The answers behind which the window changed last.
         self._stepped_at = 0
         #: Which of the last requests broke, as many as twice the window; and how many of the next are not noted.
@@ -159,6 +159,13 @@ class Concurrency:
             self._lately.clear()
             self._before, self._threshold = None, self._window
             self._step(self._window // 2)
+
+    def near_the_end(self) -> None:
+        """There is too little left to seek anything: the window goes back to where it rested, and stays."""
+        self._sure_until = inf
+        if self._before is not None:
+            self._before = None
+            self._step(self._rested[0])
 
     def _note(self, *, broke: bool) -> None:
         """Of what was in flight together with what halved the window, nothing more is concluded."""

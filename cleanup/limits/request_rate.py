@@ -1,6 +1,7 @@
 """The request bucket: what a licence allows, and how fast to go while others fill the same one (PORTAL.md 4.1)."""
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,25 @@ def rate_of(licence: str | None) -> RequestRate | None:
 
 
 class RequestPace:
-    """How fast requests may go: halved when the portal says "too many", then slowly back (additive increase)."""
+    """How fast requests may go: halved when the portal says "too many", then slowly back (additive increase).
+
+    At a refusal the bucket is full. From one refusal to the next it went from full to full, so what was let in
+    meanwhile is what others leave us: that is known then, and there is no need to halve.
+    """
 
     _LOWEST = 1 / 16
     _STEP = 1 / 16
     _CALM = 10
+    #: What others leave is told by so many seconds and requests at least, and taken by this part: the bucket drains.
+    _LONG, _MANY, _PART = 5.0, 5, 0.85
 
     def __init__(self, rate: RequestRate) -> None:
         self._rate = rate
         self._factor = 1.0
         self._calm = 0
+        #: When the bucket was full last, and what was sent since.
+        self._full_at = -inf
+        self._sent = 0
 
     def __repr__(self) -> str:
         return f"<RequestPace {self.per_second:g}/s of {self._rate.per_second:g}/s>"
@@ -51,9 +61,16 @@ class RequestPace:
     def is_full(self) -> bool:
         return self._factor >= 1.0
 
-    def refused(self) -> None:
-        self._factor = max(self._LOWEST, self._factor / 2)
-        self._calm = 0
+    def refused(self, now: float) -> None:
+        """The portal refused at `now`, in seconds on a clock that never goes back."""
+        seconds, let_in, factor = now - self._full_at, self._sent - 1, self._factor / 2
+        if self._LONG <= seconds < inf and let_in >= self._MANY:
+            factor = self._PART * let_in / seconds / self._rate.per_second
+        self._factor = min(1.0, max(self._LOWEST, factor))
+        self._full_at, self._sent, self._calm = now, 0, 0
+
+    def sent(self) -> None:
+        self._sent += 1
 
     def accepted(self) -> bool:
         """One more request went through. True: the rate has just changed."""

@@ -587,6 +587,7 @@ class Ender:
         calls = [_end_call(ending) for ending in endings]
         permit.use({**_count(calls), BATCH: len(calls)})
         began, load = time.monotonic(), self.load()
+        self.pacer.ending()
         with self.pacer.working.measure():
             answers = await self._line.batch(calls, permit)
         if succeeded := sum(answer.succeeded for answer in answers):

@@ -16,13 +16,13 @@ FEWEST = 20
 
 def measured(pacer: Pacer) -> Learned | None:
     """What this process learned; None: too little."""
-    seconds, each = pacer.working.seconds, pacer.size.seconds_each
-    if pacer.endings < FEWEST or seconds <= 0 or not each:
+    (ended, seconds), each = pacer.rate(), pacer.size.seconds_each
+    if ended < FEWEST or seconds <= 0 or not each:
         return None
     counted = {method: gauge for method, gauge in pacer.budget.gauges.items() if gauge.reading is not None}
     gauges = [gauge for method, gauge in counted.items() if method in {BATCH, *METHOD_OF.values()}]
     return Learned(
-        per_second=pacer.endings / seconds,
+        per_second=ended / seconds,
         seconds_each=each,
         operating_each=max((_cost(counted.get(method)) for method in METHOD_OF.values()), default=0.0),
         batch_each=_cost(counted.get(BATCH)),

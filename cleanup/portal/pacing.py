@@ -142,9 +142,15 @@ class RequestBucket:
             await limiter.acquire()
             if limiter is self._limiter:
                 break
+        self._pace.sent()
         self._set_level(self.level + 1)
         if self._memory:
             self._memory.save(self._level)
+
+    def unused(self) -> None:
+        """A request that `take` let go did not go. Waiters line up again, one place nearer."""
+        self._set_level(max(0.0, self.level - 1))
+        self._limiter = None
 
     def refused(self) -> None:
         """The portal said 503: somebody else fills the same bucket. Take it as full, and go slower.
@@ -153,7 +159,7 @@ class RequestBucket:
         """
         if time.monotonic() - self._refused_at > 1.0:
             self._refused_at = time.monotonic()
-            self._pace.refused()
+            self._pace.refused(self._refused_at)
         self._set_level(self.room)
         self._limiter = None
 
@@ -216,6 +222,8 @@ class Pacer:
         #: While at least one request that ends instances is in flight; and how many ended in that time.
         self.working = Stopwatch(time.monotonic)
         self.endings = 0
+        #: The same when the first request behind the start went: what came before was slower.
+        self._begun: tuple[int, float] | None = None
         #: Seconds that a request needs which asks for next to nothing.
         self.round_trip = 0.0
         #: The bucket stands only because the portal refused requests lately.
@@ -291,6 +299,12 @@ class Pacer:
         self.budget.lost(permit.charge, time.monotonic())
         self._wake()
 
+    def not_sent(self, permit: Permit) -> None:
+        self.budget.cancelled(permit.charge)
+        if self.bucket:
+            self.bucket.unused()
+        self._wake()
+
     def not_executed(self, permit: Permit) -> None:
         self.budget.cancelled(permit.charge)
         self._wake()
@@ -321,6 +335,17 @@ class Pacer:
         at_portal = max(seconds - self.round_trip, 0.2 * seconds)
         self.concurrency.answered(count, at_portal, window=load.window, busy=load.busy)
         self._resize()
+
+    def ending(self) -> None:
+        """A request that ends instances is about to go."""
+        if self._begun is None and not self.concurrency.starting:
+            self._begun = (self.endings, self.working.seconds)
+
+    def rate(self) -> tuple[int, float]:
+        """How many ended, and in how many seconds of work: without the start, if much came behind it."""
+        ended, seconds = self._begun or (0, 0.0)
+        whole = self.endings < 2 * ended
+        return (self.endings, self.working.seconds) if whole else (self.endings - ended, self.working.seconds - seconds)
 
     def broke(self, count: int) -> None:
         self.size.broke(count)
