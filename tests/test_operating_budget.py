@@ -194,7 +194,7 @@ def test_the_portal_never_has_to_refuse(
     assert portal.highest <= limit
 
 
-@pytest.mark.parametrize(("method", "billed", "most"), [(KILL, 1.0, 1.3), (BATCH, 0.5, 1.55)])
+@pytest.mark.parametrize(("method", "billed", "most"), [(KILL, 1.0, 1.25), (BATCH, 0.5, 1.45)])
 @pytest.mark.parametrize("workers", [2, 8])
 @pytest.mark.parametrize("senders", [4, 8, 16])
 @pytest.mark.parametrize("each", [0.04, 0.09, 0.15])

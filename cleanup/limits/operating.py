@@ -19,6 +19,8 @@ _TINY = 1e-9
 _SURELY_NOTICED = 0.25
 #: Calls of a batch that is sent for its reading: fewer would tell what one costs too badly.
 _PROBE = 5.0
+#: A reading is old behind so many units that ended: where nothing is in flight, and where answers are still to come.
+_MUCH, _MUCH_BUSY = 20.0, 80.0
 #: Less than this part of a limit is not worth a request.
 _DRIBBLE = 0.05
 #: By which part of a limit a quiet window raises what refusals lowered.
@@ -162,7 +164,7 @@ class Gauge:
             return not any(charge.in_flight and charge.started >= self.reset_at for charge in self.charges)
         asked = max((charge.started for charge in self.charges if charge.in_flight), default=-inf)
         untold = (charge.units[method] for charge in self.charges if asked < charge.ended < inf)
-        return sum(untold) > 2 * SMALL_BATCH
+        return sum(untold) > (_MUCH_BUSY if self._in_flight else _MUCH)
 
     def _probe(self, method: str, units: float, each: float) -> float:
         """A short batch that is sent for its reading: it takes at most half of what is left to the limit itself."""
