@@ -331,6 +331,19 @@ async def test_requests_refused_by_the_bucket_never_end_a_run(bench: Open) -> No
         assert here.sandbox.ledger.kills_repeated == 0
 
 
+@pytest.mark.timeout(60)
+async def test_what_became_old_before_it_could_be_sent_is_checked_again(
+    bench: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request at a time, and a look-up that holds far more than can be sent while it is fresh."""
+    monkeypatch.setattr("cleanup.apply.desk.FRESH", 0.5)
+    async with bench(instances=80, seed=3, kill_seconds=0.1) as here:
+        planned = await here.plan("pace: {concurrency: 1, batch_seconds: 1}\n" + EVERYTHING, include_locked=True)
+        applied = await here.apply()
+        assert applied.document["totals"]["killed"] == planned.document["totals"]["selected"] == 80
+        assert here.sandbox.ledger.kills_repeated == 0
+
+
 async def test_one_page_of_a_busy_front_end_does_not_cost_the_burst_of_the_bucket(bench: Open) -> None:
     """A 503 without the portal's own words is no word about the bucket, unless it comes again and again."""
     async with bench(instances=1000, seed=3, licence="ru_pro100", bucket=50, per_second=2) as here:

@@ -73,13 +73,12 @@ class Desk:
     def ready(self) -> int:
         return len(self._ready)
 
-    def fresh(self, at: float) -> int:
-        """How many are ready, about: those whose check is too old are checked again."""
+    def drop_stale(self, at: float) -> None:
+        """What was checked too long ago is to be checked again."""
         stale = []
         while self._ready and at - self._ready[0][0] > FRESH:
             stale.append(self._ready.popleft()[1])
         self.unchecked(stale)
-        return len(self._ready)
 
     def more(self) -> bool:
         """Whether any entry waits to be checked."""

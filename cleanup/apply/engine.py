@@ -145,9 +145,10 @@ class Apply:
 
     async def _step(self) -> None:
         """One check, one request, or a wait until another worker has finished one."""
+        self._desk.drop_stale(time.monotonic())
         if self._wants_check():
             work = self._check
-        elif self._desk.fresh(time.monotonic()) > self._asking * self._ender.pacer.size.now:
+        elif self._desk.ready > self._asking * self._ender.pacer.size.now:
             work = self._send
         else:
             await self._changed.wait()

@@ -21,6 +21,8 @@ _SURELY_NOTICED = 0.25
 _PROBE = 5.0
 #: A reading is old behind so many units that ended: where nothing is in flight, and where answers are still to come.
 _MUCH, _MUCH_BUSY = 20.0, 80.0
+#: Requests over which readings are compared, at most.
+_COMPARED = 500
 #: Less than this part of a limit is not worth a request.
 _DRIBBLE = 0.05
 #: By which part of a limit a quiet window raises what refusals lowered.
@@ -243,7 +245,7 @@ class Gauge:
         """What was answered behind one reading and before another was sent is surely all in between, others perhaps
         too: so the growth tells what a unit costs at most, and the better the longer the window lasts.
         """
-        if self._first is None or not _same_window(self._first[1], reading, now):
+        if self._first is None or len(self._behind) >= _COMPARED or not _same_window(self._first[1], reading, now):
             self._first, self._behind = (reading.operating, _reset_at(reading, now)), []
             return
         growth = reading.operating - self._first[0]

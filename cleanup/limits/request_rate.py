@@ -69,8 +69,9 @@ class RequestPace:
         self._factor = min(1.0, max(self._LOWEST, factor))
         self._full_at, self._sent, self._calm = now, 0, 0
 
-    def sent(self) -> None:
-        self._sent += 1
+    def sent(self, requests: int = 1) -> None:
+        """So many more went; -1: one of them did not go after all."""
+        self._sent += requests
 
     def accepted(self) -> bool:
         """One more request went through. True: the rate has just changed."""

@@ -149,6 +149,7 @@ class RequestBucket:
 
     def unused(self) -> None:
         """A request that `take` let go did not go. Waiters line up again, one place nearer."""
+        self._pace.sent(-1)
         self._set_level(max(0.0, self.level - 1))
         self._limiter = None
 
