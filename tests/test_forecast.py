@@ -95,8 +95,14 @@ SCENARIOS: dict[str, tuple[Bound, str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.pace
-@pytest.mark.parametrize(("bound", "pace", "settings"), SCENARIOS.values(), ids=SCENARIOS)
+#: Only the portal's own work is measured differently by a busy machine; the limits are waits.
+TIMED = [
+    pytest.param(*scenario, id=name, marks=[pytest.mark.pace] if name == "work" else [])
+    for name, scenario in SCENARIOS.items()
+]
+
+
+@pytest.mark.parametrize(("bound", "pace", "settings"), TIMED)
 async def test_the_next_run_is_forecast_within_a_fifth(
     bench: Open, bound: Bound, pace: str, settings: dict[str, Any]
 ) -> None:
