@@ -78,7 +78,7 @@ def test_many_workers_renew_once_and_nothing_counts_as_failed(tmp_path: Path) ->
 
 def test_two_processes_share_one_credentials_file(tmp_path: Path) -> None:
     """Each reads the portal while the other's renewals take its tokens away."""
-    with oauth_shop(tmp_path, "--instances", "300", "--token-requests", "3", "--latency", "0.02") as here:
+    with oauth_shop(tmp_path, "--instances", "300", "--token-requests", "3", "--latency", "0.2") as here:
         rules = here.rules(EVERYTHING)
         running = [here.start("plan", rules, "--checkpoint", f"{number}.sqlite", "-v") for number in range(2)]
         told = [process.communicate(timeout=60) for process in running]
