@@ -12,7 +12,6 @@ import pytest
 from cleanup import commands
 from cleanup.apply.outcomes import (
     MOST_SENDS,
-    MOST_SHAKY_SENDS,
     MOST_SILENT_SENDS,
     Broken,
     answered,
@@ -96,12 +95,15 @@ def test_a_suspect_that_breaks_its_own_requests_fails(broken: Broken, most: int)
         assert only(settle([sent(alone=True, sends=sends)], {"a": ALIVE}, broken)).state is state
 
 
-def test_where_requests_break_by_chance_a_suspect_is_tried_more_often() -> None:
+@pytest.mark.parametrize(("by_chance", "most"), [(0.05, 8), (0.25, 10), (0.35, 14), (0.5, 20), (0.9, 24), (1.0, 24)])
+def test_where_requests_break_by_chance_a_suspect_is_tried_until_chance_cannot_explain_it(
+    by_chance: float, most: int
+) -> None:
     """But what the portal itself refused is refused."""
-    for broken in (Broken(crashed={1}, shaky=True), Broken(silent={1}, shaky=True)):
-        for sends, state in ((MOST_SHAKY_SENDS - 1, State.PLANNED), (MOST_SHAKY_SENDS, State.FAILED)):
+    for broken in (Broken(crashed={1}, by_chance=by_chance), Broken(silent={1}, by_chance=by_chance)):
+        for sends, state in ((most - 1, State.PLANNED), (most, State.FAILED)):
             assert only(settle([sent(alone=True, sends=sends)], {"a": ALIVE}, broken)).state is state
-    refused = only(settle([sent(sends=MOST_SENDS, error="no")], {"a": ALIVE}, Broken(shaky=True)))
+    refused = only(settle([sent(sends=MOST_SENDS, error="no")], {"a": ALIVE}, Broken(by_chance=by_chance)))
     assert refused.state is State.FAILED
 
 

@@ -93,6 +93,8 @@ class Apply:
         self._to_send = 0
         #: Requests of this process without a usable answer.
         self._silent, self._crashed = set[int](), set[int]()
+        #: Requests whose answer left an entry out.
+        self._left_out = 0
         #: An entry that was suspected of breaking a request ended when it was sent alone.
         self._vindicated = False
         #: Since this apply began: entries that ended, and those that the portal refused and that are not settled yet.
@@ -315,6 +317,7 @@ class Apply:
         self._refused |= {outcome.id for outcome in outcomes if outcome.error}
         self._ended += ended
         self._vindicated |= ended > 0 and batch[0].alone
+        self._left_out += any(outcome.doubt for outcome in outcomes)
         told = self._ender.pacer.told()
         _log.info("apply.batch_done", request=sent.request, entries=len(batch), ended=ended, **told)
 
@@ -359,8 +362,12 @@ class Apply:
                 _log.info("apply.settled", entries=len(outcomes), still_listed=len(found))
 
     def _broken_so_far(self) -> Broken:
-        shaky = self._vindicated or self._reader.line.counters.retried > 0
-        return Broken(self._silent, self._crashed, shaky=shaky)
+        counters = self._reader.line.counters
+        by_chance = 0.0
+        if self._vindicated or counters.retried:
+            broke = counters.retried + len(self._silent) + len(self._crashed) + self._left_out
+            by_chance = (broke + 1) / (counters.sent + 2)
+        return Broken(self._silent, self._crashed, by_chance)
 
     def _still_at_work(self, unsettled: Sequence[Unsettled], found: Mapping[str, Instance]) -> float:
         unanswered = [item for item in unsettled if not item.entry.error and item.request not in self._crashed]

@@ -4,6 +4,7 @@ An entry is in `doubt` once a request of ours may have ended it without our know
 our doing; without doubt it is somebody else's.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,9 +21,10 @@ Judge = Callable[[Instance], Verdict]
 #: and sent alone without any answer, for which the network may be to blame as well.
 MOST_SENDS = 3
 MOST_SILENT_SENDS = 5
-#: The same where requests break that no entry is to blame for: one in four by chance hits the same entry eight times in
-#: a row once in 65,000.
-MOST_SHAKY_SENDS = 8
+#: The same where requests break that no entry is to blame for: so many that chance alone would hit the same entry as
+#: often in a row once in a million (`PROVED`), between these bounds.
+MOST_SHAKY_SENDS = (8, 24)
+PROVED = 1e-6
 #: PORTAL.md 4: the portal cuts a request at 60 s, so it is surely over then.
 CUT = 65.0
 LOST = "the answer was lost; the portal no longer lists it"
@@ -39,11 +41,17 @@ class Broken:
     silent: Set[int] = field(default_factory=set)
     #: HTTP 500: it is over, and what stood behind the call that crashed was not reached.
     crashed: Set[int] = field(default_factory=set)
-    #: Questions broke, too, or a suspect ended when it was sent alone: so this portal breaks requests by chance.
-    shaky: bool = False
+    #: The share of all requests that broke, where this portal breaks them by chance: questions broke, too, or a suspect
+    #: ended when it was sent alone. Instances that do break it make this too large, and it costs a few sends more.
+    by_chance: float = 0.0
 
     def most(self, sends: int) -> int:
-        return max(sends, MOST_SHAKY_SENDS) if self.shaky else sends
+        """How many sends prove an entry guilty, of which `sends` would do where nothing breaks by chance."""
+        if not self.by_chance:
+            return sends
+        fewest, most = MOST_SHAKY_SENDS
+        convincing = math.log(PROVED) / math.log(min(self.by_chance, 0.99))
+        return max(sends, min(most, max(fewest, math.ceil(convincing))))
 
 
 def recheck(entry: Entry, current: Instance | None, judge: Judge) -> Outcome | None:
