@@ -66,7 +66,14 @@ class Rechecking:
 
     async def look_up(self, entries: Sequence[Entry]) -> dict[str, Instance]:
         """Those that are still running, by ID. Raises PortalError."""
-        found = await self._reader.look_up([entry.id for entry in entries])
+        return (await self.look_up_at(entries))[0]
+
+    async def look_up_at(self, entries: Sequence[Entry]) -> tuple[dict[str, Instance], float]:
+        """The same, and as of when on the monotonic clock; facts were asked later."""
+        found, as_of = await self._reader.look_up_at([entry.id for entry in entries])
+        return await self._with_facts(found, entries), as_of
+
+    async def _with_facts(self, found: dict[str, Instance], entries: Sequence[Entry]) -> dict[str, Instance]:
         planned = {entry.id: entry.instance for entry in entries}
         wanted = [row for row in found.values() if self._asks and self._book.wants(row, self._now)]
         if not wanted:

@@ -1,14 +1,17 @@
 """Listing: every instance once, in ID order, however many there are and whatever breaks on the way."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from cleanup.config import Pace
+from cleanup.limits import RequestRate
 from cleanup.listing import made_at, stretches
 from cleanup.model import Instance
 from cleanup.portal import auth
 from cleanup.portal.connect import connect
+from cleanup.portal.pacing import RequestBucket
 from cleanup.sandbox import Fault
 from tests.conftest import Open
 from tests.harness import EVERYTHING, Bench
@@ -43,6 +46,20 @@ async def test_a_listing_goes_on_behind_a_bookmark(bench: Open) -> None:
     async with bench(instances=700, seed=6) as here:
         order = sorted(row.id for row in here.sandbox.world.alive)
         assert [row.id for row in await listed(here, after=order[299])] == order[300:]
+
+
+async def test_a_look_up_is_as_of_the_moment_when_it_went_not_when_it_lined_up(bench: Open) -> None:
+    """How long its answer may be relied on counts from there: a line at the bucket takes nothing off."""
+    async with bench(instances=50, seed=6) as here:
+        webhook, ids = auth.parse(here.sandbox.webhook), sorted(row.id for row in here.sandbox.world.alive)
+        async with connect(webhook, Pace(), memory=None, clock=lambda: datetime.now(UTC)) as connection:
+            pacer = connection.reader.line.pacer
+            pacer.bucket = RequestBucket(RequestRate(burst=2, per_second=1), None)
+            lined_up = time.monotonic()
+            _, first = await connection.reader.look_up_at(ids)
+            _, second = await connection.reader.look_up_at(ids)
+        assert first - lined_up < 0.5
+        assert second - first == pytest.approx(1, abs=0.3)
 
 
 async def test_what_ends_or_starts_meanwhile_neither_hides_nor_doubles_others(bench: Open) -> None:

@@ -171,12 +171,11 @@ class Apply:
         self._checking = True
         entries = self._desk.to_check(self._stretch())
         try:
-            at = time.monotonic()
             with self._stop.interrupts() as scope:
-                found = await self._rechecking.look_up(entries)
+                found, as_of = await self._rechecking.look_up_at(entries)
             if not scope.cancelled_caught:
                 self._require_same_portal(entries, found)
-                self._desk.checked(entries, found, at=at, now=self._clock())
+                self._desk.checked(entries, found, at=as_of, now=self._clock())
         finally:
             self._checking = False
 

@@ -276,6 +276,10 @@ class Reader:
 
     async def ask(self, calls: Sequence[Call]) -> list[CallAnswer]:
         """Answers in the order of the calls; a call that the portal left out was asked again until it was answered."""
+        return (await self._ask(calls))[0]
+
+    async def _ask(self, calls: Sequence[Call]) -> tuple[list[CallAnswer], float]:
+        """The answers, and when the question went that they are the answers to."""
         units = {**_count(calls), BATCH: self._line.pacer.in_kills(len(calls))}
         attempts, seconds = self.patience
         async for attempt in stamina.retry_context(
@@ -287,10 +291,13 @@ class Reader:
                 return await self._ask_until_let_in(calls, units)
         raise AssertionError("stamina returns or raises")
 
-    async def _ask_until_let_in(self, calls: Sequence[Call], units: Mapping[str, float]) -> list[CallAnswer]:
+    async def _ask_until_let_in(
+        self, calls: Sequence[Call], units: Mapping[str, float]
+    ) -> tuple[list[CallAnswer], float]:
         while True:
             permit = await self._line.pacer.permit(units, least=1e-9, guessed={BATCH})
             permit.use(units)
+            asked_at = time.monotonic()
             try:
                 answers = await self._line.batch(calls, permit)
             except TokenExpired:
@@ -301,7 +308,7 @@ class Reader:
                 continue
             if not all(answer.answered for answer in answers):
                 raise AnswerLost(f"{self.portal} left a part of {_asked(calls)} unanswered.")
-            return answers
+            return answers, asked_at
 
     async def probe(self) -> Probe:
         """Asks who we are and what this portal can do. A missing answer is None; only a whole refusal raises."""
@@ -383,12 +390,16 @@ class Reader:
 
     async def look_up(self, ids: Sequence[str]) -> dict[str, Instance]:
         """Those of `ids` that are still running, at most 2,500 in one request."""
+        return (await self.look_up_at(ids))[0]
+
+    async def look_up_at(self, ids: Sequence[str]) -> tuple[dict[str, Instance], float]:
+        """The same, and as of when on the monotonic clock: when the question went, behind all that it waited for."""
         pages = [ids[at : at + wire.PAGE_SIZE] for at in range(0, len(ids), wire.PAGE_SIZE)]
-        answers = await self.ask([_look_up_call(page) for page in pages])
+        answers, asked_at = await self._ask([_look_up_call(page) for page in pages])
         found: dict[str, Instance] = {}
         for page, answer in zip(pages, answers, strict=True):
             found.update(_looked_up(self.value(answer, INSTANCES), page, self.portal))
-        return found
+        return found, asked_at
 
     async def of_document(self, document: str) -> list[Instance]:
         """The running instances of documents with this ID, of whatever module, and maybe a few of others."""
