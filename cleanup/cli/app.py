@@ -53,8 +53,6 @@ def _leave_no_core() -> None:
 
 def main() -> NoReturn:
     """The entry point. Turns every CleanupError into one message and its exit code."""
-    # typer reads arguments by pydantic, which would search every installed package for plugins: a tenth of a start.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     _leave_no_core()
     try:
         code = app(standalone_mode=False) or 0
