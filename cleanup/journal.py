@@ -569,10 +569,10 @@ class Journal:
 
     def entries(self) -> Iterator[tuple[Entry, str, str]]:
         """Every entry in ID order with its sent_at and ended_at ("" where there is none), streamed."""
-        with _foreign_errors(self.path):
+        with _foreign_errors(self.path), _readable(self.path):
             cursor = self._db.execute(f"SELECT {self._entry_columns}, sent_at, ended_at FROM entry ORDER BY id")  # noqa: S608
             for row in cursor:
-                yield self._entry_of(row[:-2]), row[-2] or "", row[-1] or ""
+                yield _entry(row), row[-2] or "", row[-1] or ""
 
     def batches(self) -> list[Batch]:
         """In the order of their numbers; empty where the journal is of a form that had none."""
@@ -815,7 +815,7 @@ def _instance_row(instance: Instance) -> tuple[object, ...]:
     )
 
 
-def _instance(row: tuple) -> Instance:  # type: ignore[type-arg] # SQLite's rows
+def _instance(row: tuple, facts: Facts = NOTHING_ASKED) -> Instance:  # type: ignore[type-arg] # SQLite's rows
     identity, template, module, entity, document, started, started_by, modified, owned, unreadable = row
     return Instance(
         id=identity,
@@ -828,13 +828,14 @@ def _instance(row: tuple) -> Instance:  # type: ignore[type-arg] # SQLite's rows
         modified=_moment(modified),
         owned_until=_moment(owned),
         unreadable=frozenset(unreadable.split()),
+        facts=facts,
     )
 
 
 def _entry(row: tuple) -> Entry:  # type: ignore[type-arg] # SQLite's rows
-    rule, action, reason, state, sends, alone, doubt, error, facts = row[10:]
+    rule, action, reason, state, sends, alone, doubt, error, facts = row[10:19]
     return Entry(
-        instance=replace(_instance(row[:10]), facts=_facts(facts)),
+        instance=_instance(row[:10], _facts(facts)),
         rule=rule,
         action=Action(action),
         reason=reason,

@@ -37,7 +37,11 @@ _PLAIN = frozenset({"action", "status", "template_id", "started", "modified", "s
 _FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|['\t\r\n]")
 #: Digits with what numbers, dates and times have between them, in any locale.
 _NUMBER = re.compile(r"[0-9][0-9\s.,:;/%eE+-]*|[.,][0-9].*")
+#: A word with a letter that no number has, as IDs are: most cells need no closer look.
+_WORD = re.compile(r"(?=.*[a-df-zA-DF-Z_])[0-9a-zA-Z_][0-9a-zA-Z_.]*")
 _BEHIND_SEPARATOR = re.compile(r"([;\t\r\n|][\s\"']*)([=+\-@＝＋－＠])")
+#: Made once: `json.dumps` would make an encoder for every row.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def status_of(state: State) -> str:
@@ -46,18 +50,17 @@ def status_of(state: State) -> str:
 
 
 def rows(journal: Journal) -> Iterator[dict[str, str]]:
-    """Each entry as texts in the order of COLUMNS; "" where there is no value."""
-    names = journal.templates() or {}
-    for entry, sent_at, ended_at in journal.entries():
-        yield dict(zip(COLUMNS, _row(entry, names, sent_at, ended_at), strict=True))
+    """Each entry as texts by the names of COLUMNS; "" where there is no value."""
+    return (dict(zip(COLUMNS, row, strict=True)) for row in _rows(journal))
 
 
 def write_csv(journal: Journal, file: IO[str]) -> None:
     """RFC 4180, without a byte order mark. No cell can become a formula or a number (see `safe`)."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for row in rows(journal):
-        writer.writerow(value if name in _PLAIN else safe(value) for name, value in row.items())
+    plain = [name in _PLAIN for name in COLUMNS]
+    for row in _rows(journal):
+        writer.writerow([value if is_plain else safe(value) for is_plain, value in zip(plain, row, strict=True)])
 
 
 def write_json(journal: Journal, file: IO[str]) -> None:
@@ -65,14 +68,19 @@ def write_json(journal: Journal, file: IO[str]) -> None:
     file.write("[")
     for number, row in enumerate(rows(journal)):
         file.write(",\n" if number else "\n")
-        file.write(json.dumps(row, ensure_ascii=False))
+        file.write(_as_json(row))
     file.write("\n]\n")
 
 
 def write_jsonl(journal: Journal, file: IO[str]) -> None:
     """JSON Lines: an object a line and nothing else."""
     for row in rows(journal):
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.write(_as_json(row) + "\n")
+
+
+def _rows(journal: Journal) -> Iterator[tuple[str, ...]]:
+    names = journal.templates() or {}
+    return (_row(entry, names, sent_at, ended_at) for entry, sent_at, ended_at in journal.entries())
 
 
 def _row(entry: Entry, names: dict[int, str], sent_at: str, ended_at: str) -> tuple[str, ...]:
@@ -111,5 +119,7 @@ def safe(value: str) -> str:
     such a separator gets one, too. A value that begins with an apostrophe gets another: who reads the file takes one
     away.
     """
+    if _WORD.fullmatch(value):
+        return value
     value = _BEHIND_SEPARATOR.sub(r"\1'\2", value)
     return "'" + value if _FORMULA.match(value) or _NUMBER.fullmatch(value) else value

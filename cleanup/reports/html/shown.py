@@ -9,7 +9,7 @@ _REPLACED = "�"
 
 def shown(text: str, longest: int = LONGEST) -> str:
     """One line without control characters and without marks that turn the direction of what follows."""
-    calm = "".join(map(_letter, text))
+    calm = text if text.isprintable() else "".join(map(_letter, text))
     return calm if len(calm) <= longest else calm[: longest - 1] + "…"
 
 
