@@ -24,8 +24,9 @@ from cleanup.journal import Journal
 from cleanup.limits import BatchSize, Concurrency, OperatingBudget
 from cleanup.model import Action, Decision, Entry, Instance, Verdict
 from cleanup.portal import auth, transport, wire
-from cleanup.portal.client import Ender, Ending, Line, Reader
+from cleanup.portal.client import Ender, Ending, Reader
 from cleanup.portal.connect import connect
+from cleanup.portal.line import Line
 from cleanup.portal.pacing import Pacer
 from cleanup.portal.transport import Reply
 from cleanup.portal.wire import WireError

@@ -9,7 +9,7 @@ from cleanup.journal import Journal
 from cleanup.model import Entry, Instance, State
 
 #: Seconds for which the portal's word that an instance is still there, and unchanged, is good enough to end it. A
-#: request may go again within 2 s behind them (portal.client), so that 30 are never exceeded.
+#: request may go again within 2 s behind them (portal.line), so that 30 are never exceeded.
 FRESH = 28.0
 
 

@@ -23,7 +23,7 @@ from cleanup.journal import Batch, Journal, Outcome, Unsettled
 from cleanup.knowledge import Rechecking
 from cleanup.limits import MOST_IN_FLIGHT, SMALL_BATCH
 from cleanup.model import ENDED_BY, Entry, Instance, State
-from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader, is_operation_limit
+from cleanup.portal.client import LOOK_UP_LIMIT, Ender, Ending, Reader
 from cleanup.portal.errors import (
     AnswerLost,
     Crashed,
@@ -34,6 +34,7 @@ from cleanup.portal.errors import (
     Unavailable,
     Unreachable,
 )
+from cleanup.portal.line import is_operation_limit
 from cleanup.portal.pacing import Load
 from cleanup.portal.wire import BATCH_LIMIT, CallAnswer
 from cleanup.stop import Stop

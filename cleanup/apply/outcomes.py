@@ -12,7 +12,7 @@ from datetime import datetime
 from cleanup import guards
 from cleanup.journal import Outcome, Unsettled
 from cleanup.model import ENDED_BY, Entry, Instance, State, Verdict
-from cleanup.portal.client import is_operation_limit
+from cleanup.portal.line import is_operation_limit
 from cleanup.portal.wire import CallAnswer
 
 Judge = Callable[[Instance], Verdict]

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from cleanup.commands.connection import Setting, clock
 from cleanup.config.settings import Pace
-from cleanup.portal.client import Line
 from cleanup.portal.connect import pacer_of
 from cleanup.portal.errors import PortalError
+from cleanup.portal.line import Line
 from cleanup.portal.pacing import BucketMemory
 from cleanup.portal.probes import examine
 from cleanup.portal.reaching import Way, reach

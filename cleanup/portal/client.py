@@ -3,19 +3,15 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 
 import stamina
-import structlog
 
-from cleanup.limits import Reading
 from cleanup.model import Action, Instance
-from cleanup.portal import refusals, wire
+from cleanup.portal import trusted, wire
 from cleanup.portal.errors import (
     AnswerLost,
-    NotExecuted,
     OperationLimited,
     PortalError,
     RateLimited,
@@ -23,205 +19,22 @@ from cleanup.portal.errors import (
     Unavailable,
     Unreachable,
 )
+from cleanup.portal.line import Line, in_words, is_operation_limit
+from cleanup.portal.methods import BATCH, INSTANCES, METHOD_OF, TEMPLATES
 from cleanup.portal.pacing import Load, Pacer, Permit
-from cleanup.portal.transport import Reply, Transport
-from cleanup.portal.wire import Call, CallAnswer, CallError, Json, Parameter
-from cleanup.words import in_brief
+from cleanup.portal.trusted import Page
+from cleanup.portal.wire import Call, CallAnswer, Json, Parameter
 
-BATCH = "batch"
-INSTANCES = "bizproc.workflow.instances"
-TEMPLATES = "bizproc.workflow.template.list"
-METHOD_OF: Mapping[Action, str] = {
-    Action.KILL: "bizproc.workflow.kill",
-    Action.TERMINATE: "bizproc.workflow.terminate",
-}
 PAGES_AT_ONCE = wire.BATCH_LIMIT
 #: Most portals have no more templates than fit these.
 _FEW_PAGES = 10
-#: New tokens in a row that were called expired, too, without any request let in.
-_MOST_RENEWALS = 3
-#: Seconds after its first sending in which a request may go again as it is.
-_SOON = 2.0
 #: How many instances one request can look up.
 LOOK_UP_LIMIT = wire.BATCH_LIMIT * wire.PAGE_SIZE
-_log = structlog.get_logger()
 
 
 def pages_behind(rows: int) -> int:
     """How many pages to ask for next: behind a short page one is enough to see that there is nothing."""
     return 1 if rows % wire.PAGE_SIZE else PAGES_AT_ONCE
-
-
-@dataclass(slots=True)
-class Counters:
-    """Requests of this process, for the run's document."""
-
-    sent: int = 0
-    retried: int = 0
-    query_limit: int = 0
-    operation_limit: int = 0
-
-
-class Line:
-    """Sends one batch under a permit, and tells the pacer what came of it."""
-
-    def __init__(self, transport: Transport, pacer: Pacer) -> None:
-        self._transport = transport
-        self.pacer = pacer
-        self.counters = Counters()
-        #: Requests that are on their way now.
-        self.in_flight = 0
-        #: The newest version of the authorization with which a request was let in.
-        self._accepted_version = transport.authorization.version
-        #: The last answer as a whole: what it says of `batch` as a method of its own.
-        self.outer = CallAnswer()
-        #: Seconds from the last request that was answered to its answer.
-        self.round_trip = 0.0
-
-    @property
-    def portal(self) -> str:
-        return self._transport.portal
-
-    @property
-    def moved_to(self) -> str | None:
-        """The host that a renamed portal answers from; None: it answers from the webhook's own."""
-        return self._transport.moved_to
-
-    async def batch(self, calls: Sequence[Call], permit: Permit) -> list[CallAnswer]:
-        """The answers in the order of the calls. Raises PortalError for the request as a whole."""
-        self.counters.sent += 1
-        began = time.monotonic()
-        try:
-            reply = await self._post(calls)
-            document = self._accepted(reply.status, reply.document, is_json=reply.is_json, asked=_asked(calls))
-            answers = [self._hidden(answer) for answer in wire.batch_answers(document, len(calls))]
-        except PortalError as error:
-            self._note(error, calls, permit)
-            raise
-        except wire.WireError as error:
-            lost = AnswerLost(f"{self.portal} answered {_asked(calls)} in a shape that is not a batch: {error}.")
-            self._note(lost, calls, permit)
-            raise lost from error
-        self.round_trip = time.monotonic() - began
-        self._accepted_version = max(self._accepted_version, reply.version)
-        self.outer = wire.call_answer(document)
-        self.pacer.answered(permit, _readings(calls, answers, self.outer))
-        self._note_limits(calls, answers)
-        return answers
-
-    async def _post(self, calls: Sequence[Call]) -> Reply:
-        """A request that was refused for an expired token was not executed: it goes again with a new one.
-
-        Raises TokenExpired when that took so long that what it ends should be looked at once more.
-        """
-        self.in_flight += 1
-        try:
-            body, began = wire.batch_body(calls), time.monotonic()
-            reply = await self._transport.post(BATCH, body)
-            while await self._renewed_for(reply):
-                await self.pacer.token()
-                if time.monotonic() - began > _SOON:
-                    raise TokenExpired(f"{self.portal} called the token expired; there is a new one.")
-                self.counters.sent += 1
-                reply = await self._transport.post(BATCH, body)
-            return reply
-        finally:
-            self.in_flight -= 1
-
-    async def _renewed_for(self, reply: Reply) -> bool:
-        """Whether it says that the token has expired, and there is a new one now. Raises PortalError."""
-        hopeful = reply.version - self._accepted_version < _MOST_RENEWALS
-        return hopeful and _is_expired(reply) and await self._transport.renew(reply.version)
-
-    def refusal(self, error: CallError, asked: str) -> PortalError | None:
-        """The error that holds for the whole access to this portal, not for one instance; None for the latter."""
-        return refusals.of_call(error, portal=self.portal, asked=asked, way=self._transport.authorization.way)
-
-    def _accepted(self, status: int, document: Json, *, is_json: bool, asked: str) -> Json:
-        told = self._redacted(wire.error_in(document)) if is_json else None
-        way = self._transport.authorization.way
-        error = refusals.of_reply(status, told, portal=self.portal, asked=asked, way=way)
-        if error is not None:
-            raise error
-        if not is_json:
-            raise AnswerLost(
-                f"{self.portal} answered {asked} with something that is not JSON (HTTP {status}), such as a web page. "
-                f"Check that the {way}'s address is the portal's own."
-            )
-        return document
-
-    def _hidden(self, answer: CallAnswer) -> CallAnswer:
-        return answer if answer.error is None else replace(answer, error=self._redacted(answer.error))
-
-    def _redacted(self, error: CallError | None) -> CallError | None:
-        """The portal's words, clean and without the secret: an error may repeat the address that was asked."""
-        if error is None:
-            return None
-        return CallError(*(in_brief(self._transport.redact(text)) for text in (error.code, error.text)))
-
-    def _note(self, error: PortalError, calls: Sequence[Call], permit: Permit) -> None:
-        if isinstance(error, RateLimited):
-            self.counters.query_limit += 1
-        if isinstance(error, RateLimited):
-            self.pacer.rate_refused()
-        if isinstance(error, Unavailable):
-            self.pacer.unavailable()
-        if isinstance(error, OperationLimited):
-            self.counters.operation_limit += 1
-            self.pacer.operation_refused({BATCH, *(call.method for call in calls)})
-        if isinstance(error, NotExecuted):
-            self.pacer.not_executed(permit)
-        else:
-            self.pacer.lost(permit)
-        _log.warning("portal.request_failed", kind=type(error).__name__, calls=len(calls), error=str(error))
-
-    def _note_limits(self, calls: Sequence[Call], answers: Sequence[CallAnswer]) -> None:
-        blocked = {call.method for call, answer in zip(calls, answers, strict=True) if is_operation_limit(answer.error)}
-        if blocked:
-            self.counters.operation_limit += 1
-            self.pacer.operation_refused(blocked)
-            _log.warning("portal.operation_limit", methods=sorted(blocked))
-
-
-def _is_expired(reply: Reply) -> bool:
-    """PORTAL.md 4: decided by the code, before any method of the request is looked at."""
-    error = wire.error_in(reply.document) if reply.is_json else None
-    return error is not None and error.code.lower() == "expired_token"
-
-
-def is_operation_limit(error: CallError | None) -> bool:
-    return error is not None and error.code.upper() == "OPERATION_TIME_LIMIT"
-
-
-def _asked(calls: Sequence[Call]) -> str:
-    methods = sorted({call.method for call in calls})
-    return f"a batch of {len(calls)} ({', '.join(methods[:2])}{', …' if len(methods) > 2 else ''})"
-
-
-def _readings(calls: Sequence[Call], answers: Sequence[CallAnswer], outer: CallAnswer) -> dict[str, Reading]:
-    """What the answer says about each method's counter, and about `batch` as a method of its own."""
-    meters: dict[str, list[wire.Meter]] = {}
-    for call, answer in zip(calls, answers, strict=True):
-        if answer.meter is not None:
-            meters.setdefault(call.method, []).append(answer.meter)
-    readings = {method: _reading(found) for method, found in meters.items()}
-    if outer.meter is not None:
-        readings[BATCH] = _reading([outer.meter])
-    return readings
-
-
-def _reading(meters: Sequence[wire.Meter]) -> Reading:
-    """The counter at the first call, and its growth where most calls show that they cost something.
-
-    Where they do not, each costs less than the portal notices, and what growth there is was stored by other requests.
-    """
-    first, last = meters[0], meters[-1]
-    grown = sum(after.operating > before.operating for before, after in pairwise(meters))
-    noticed = grown > len(meters) / 2
-    growth = last.operating - first.operating if noticed else 0.0
-    reset_at, answered_at = first.reset_at, last.finish
-    reset_in = None if reset_at is None or answered_at is None else max(0.0, reset_at - answered_at)
-    return Reading(first.operating, growth=growth, grown_over=grown, reset_in=reset_in)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,17 +54,6 @@ class Probe:
     #: What kept the instances from being counted, for a person.
     refusal: PortalError | None
     round_trip: float
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of instances in ID order. `full`: more may follow."""
-
-    instances: tuple[Instance, ...]
-
-    @property
-    def full(self) -> bool:
-        return len(self.instances) >= wire.PAGE_SIZE
 
 
 class Reader:
@@ -307,7 +109,7 @@ class Reader:
             if any(is_operation_limit(answer.error) for answer in answers):
                 continue
             if not all(answer.answered for answer in answers):
-                raise AnswerLost(f"{self.portal} left a part of {_asked(calls)} unanswered.")
+                raise AnswerLost(f"{self.portal} left a part of {in_words(calls)} unanswered.")
             return answers, asked_at
 
     async def probe(self) -> Probe:
@@ -336,7 +138,7 @@ class Reader:
             answers = await self._chain([self._template_page(after, index) for index in range(at_once)])
             if answers is None:
                 continue
-            rows = _trusted_templates(answers, after, self.value)
+            rows = trusted.templates(answers, after, self.value)
             if not rows:
                 return found
             found.update(rows)
@@ -349,12 +151,12 @@ class Reader:
         (PORTAL.md 3.1), so a page counts only while IDs ascend and the page before it was full.
         """
         answers = await self._chain([self._page(after, index) for index in range(at_once)])
-        return await self.pages(after, at_once) if answers is None else _trusted(answers, after, self.value)
+        return await self.pages(after, at_once) if answers is None else trusted.pages(answers, after, self.value)
 
     async def _chain(self, calls: Sequence[Call]) -> list[CallAnswer] | None:
         """The answers to chained pages. None: the oldest generation cannot do without a count, so ask with one."""
         answers = await self.ask(calls)
-        if self._start == -1 and is_sql_error(answers[0].error):
+        if self._start == -1 and trusted.is_sql_error(answers[0].error):
             self._start = 0
             return None
         return answers
@@ -398,7 +200,7 @@ class Reader:
         answers, asked_at = await self._ask([_look_up_call(page) for page in pages])
         found: dict[str, Instance] = {}
         for page, answer in zip(pages, answers, strict=True):
-            found.update(_looked_up(self.value(answer, INSTANCES), page, self.portal))
+            found.update(trusted.looked_up(self.value(answer, INSTANCES), page, self.portal))
         return found, asked_at
 
     async def of_document(self, document: str) -> list[Instance]:
@@ -409,7 +211,7 @@ class Reader:
         while True:
             after = {">ID": found[-1].id} if found else {}
             call = Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where | after, "start": 0})
-            page = _trusted(await self.ask([call]), found[-1].id if found else "", self.value)[0]
+            page = trusted.pages(await self.ask([call]), found[-1].id if found else "", self.value)[0]
             found += page.instances
             if not page.full:
                 return found
@@ -439,83 +241,6 @@ def _look_up_call(ids: Sequence[str]) -> Call:
     if all(map(wire.is_regular, ids)):  # else the portal's order of texts may be another one than ours
         where |= {">=ID": in_order[0], "<=ID": in_order[-1]}
     return Call(INSTANCES, {"SELECT": wire.FIELDS, "ORDER": {"ID": "ASC"}, "FILTER": where, "start": 0})
-
-
-def _looked_up(value: Json, asked: Iterable[str], portal: str) -> dict[str, Instance]:
-    """The rows of a look-up by ID. Raises AnswerLost when the portal answered another question than was asked."""
-    try:
-        found = {row.id: row for row in wire.instances(value)}
-    except wire.WireError as error:
-        raise AnswerLost(f"{portal} answered {INSTANCES} in an unknown shape: {error}.") from error
-    if not found.keys() <= set(asked):
-        # PORTAL.md 3.2: a filter that the portal does not know is dropped silently, and the list is wider.
-        raise AnswerLost(f"{portal} ignored the filter by ID of {INSTANCES}; its answer cannot be relied on.")
-    return found
-
-
-def _trusted_templates(
-    answers: Sequence[CallAnswer], after: int, value: Callable[[CallAnswer, str], Json]
-) -> list[tuple[int, str]]:
-    """IDs and names as far as the chain ascends, as for pages of instances. The first page must."""
-    found: list[tuple[int, str]] = []
-    for index, answer in enumerate(answers):
-        if index and not answer.succeeded:
-            break
-        rows = _template_rows(value(answer, TEMPLATES))
-        ids = [after, *(identity for identity, _ in rows)]
-        if any(later <= earlier for earlier, later in pairwise(ids)):
-            if index:
-                break
-            raise AnswerLost(f"{TEMPLATES} ignored its order or filter; such a list cannot be relied on.")
-        found += rows
-        if len(rows) < wire.PAGE_SIZE:
-            break
-        after = ids[-1]
-    return found
-
-
-def _template_rows(value: Json) -> list[tuple[int, str]]:
-    if not isinstance(value, list):
-        raise AnswerLost("The portal answered with something that is not a list of templates.")
-    try:
-        return [wire.template(row) for row in value]
-    except wire.WireError as error:
-        raise AnswerLost(f"{TEMPLATES} was answered in an unknown shape: {error}.") from error
-
-
-def _trusted(answers: Sequence[CallAnswer], after: str, value: Callable[[CallAnswer, str], Json]) -> list[Page]:
-    pages: list[Page] = []
-    last = after
-    for index, answer in enumerate(answers):
-        if index and not answer.succeeded:
-            break  # a link that failed ends the chain; the next request begins behind the last good one
-        try:
-            page = Page(tuple(wire.instances(value(answer, INSTANCES))))
-        except wire.WireError as error:
-            if index:
-                break
-            raise AnswerLost(f"{INSTANCES} was answered in an unknown shape: {error}.") from error
-        if not _ascends(page, last):
-            if index:
-                break
-            raise AnswerLost(f"{INSTANCES} ignored its order or filter; such a list cannot be relied on.")
-        pages.append(page)
-        if not page.full:
-            break
-        last = page.instances[-1].id
-    return pages
-
-
-def _ascends(page: Page, last: str) -> bool:
-    for row in page.instances:
-        if row.id <= last:
-            return False
-        last = row.id
-    return True
-
-
-def is_sql_error(error: CallError | None) -> bool:
-    return error is not None and error.code == "ERROR_CORE"
 
 
 def _count(calls: Iterable[Call]) -> dict[str, float]:

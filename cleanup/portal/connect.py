@@ -19,7 +19,8 @@ from cleanup.limits import (
     rate_of,
 )
 from cleanup.portal.authorization import Authorization
-from cleanup.portal.client import Line, Probe, Reader
+from cleanup.portal.client import Probe, Reader
+from cleanup.portal.line import Line
 from cleanup.portal.pacing import BucketMemory, Pacer, RequestBucket
 from cleanup.portal.transport import open_transport
 from cleanup.portal.wire import BATCH_LIMIT

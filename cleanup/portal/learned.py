@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from cleanup.limits import GUESSES, Gauge, Learned
-from cleanup.portal.client import BATCH, METHOD_OF
+from cleanup.portal.methods import BATCH, METHOD_OF
 from cleanup.portal.pacing import Pacer
 
 #: Fewer endings than this say little about a portal.

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 import anyio
 
 from cleanup.portal import wire
-from cleanup.portal.client import BATCH, INSTANCES, METHOD_OF, TEMPLATES, Line, is_operation_limit, is_sql_error
 from cleanup.portal.errors import AnswerLost, Crashed, Misdirected, RateLimited, Unreachable, Untrusted
+from cleanup.portal.line import Line, is_operation_limit
+from cleanup.portal.methods import BATCH, INSTANCES, METHOD_OF, TEMPLATES
 from cleanup.portal.told import Answers, Availability, Counters, Dates, Generation, Limiter
+from cleanup.portal.trusted import is_sql_error
 from cleanup.portal.wire import Call, CallAnswer, Json
 from cleanup.words import in_brief
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from cleanup.journal import Journal
-from cleanup.portal.client import Line
+from cleanup.portal.line import Line
 from cleanup.progress.meter import Rate, waiting
 from cleanup.progress.snapshot import Listed
 

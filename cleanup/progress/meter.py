@@ -8,7 +8,8 @@ from math import isfinite
 from cleanup.journal import Journal
 from cleanup.limits import USUAL_WINDOW, BucketOutflow, Gauge, MethodBudget, WorkLeft, time_left
 from cleanup.model import Action
-from cleanup.portal.client import BATCH, METHOD_OF, Line
+from cleanup.portal.line import Line
+from cleanup.portal.methods import BATCH, METHOD_OF
 from cleanup.portal.pacing import Pacer
 from cleanup.progress.snapshot import Level, Operating, Snapshot
 from cleanup.words import duration

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from cleanup.errors import ExitCode
 from cleanup.portal.authorization import WayIn
-from cleanup.portal.client import INSTANCES
 from cleanup.portal.errors import OperationLimited
+from cleanup.portal.methods import INSTANCES
 from cleanup.portal.refusals import of_call
 from cleanup.portal.told import Answers, Availability
 from cleanup.reports.checkup.findings import Finding, Level
