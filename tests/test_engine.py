@@ -1,14 +1,17 @@
 """One instance's way, end to end: list, judge, plan, apply, resume, on a sandbox over a real socket."""
 
 import time
+from collections.abc import Sequence
 
 import anyio
 import pytest
 
 from cleanup import commands
+from cleanup.apply import desk, engine
 from cleanup.errors import AccessError, SafetyStop, UsageError
 from cleanup.journal import Journal
-from cleanup.model import State
+from cleanup.knowledge import Rechecking
+from cleanup.model import Entry, Instance, State
 from cleanup.sandbox import Fault
 from tests.conftest import Open
 from tests.harness import EVERYTHING, RULES, Bench, predicate, sums_hold
@@ -80,6 +83,30 @@ async def test_a_request_whose_answer_is_lost_is_asked_about_and_never_repeated_
         assert here.sandbox.ledger.kills_repeated == 0
         assert applied.document["totals"]["already_gone"] == 0, "our own kills are never reported as already gone"
         assert sums_hold(applied.document)
+
+
+@pytest.mark.parametrize(("page_seconds", "ended"), [(0.05, 600), (0.3, 0)])
+async def test_a_look_up_that_is_old_when_it_comes_is_not_asked_again_for_ever(
+    bench: Open, monkeypatch: pytest.MonkeyPatch, page_seconds: float, ended: int
+) -> None:
+    """Ten pages of 0.05 s are older than 0.2 s when they come, two are not. Where one page alone is, the run stops."""
+    asked = Rechecking.look_up_at
+
+    async def slowly(self: Rechecking, entries: Sequence[Entry]) -> tuple[dict[str, Instance], float]:
+        found, as_of = await asked(self, entries)
+        await anyio.sleep(page_seconds * len(entries) / 50)
+        return found, as_of
+
+    for module in (desk, engine):
+        monkeypatch.setattr(module, "FRESH", 0.2)
+    monkeypatch.setattr(Rechecking, "look_up_at", slowly)
+    async with bench(instances=600, seed=5) as here:
+        await here.plan(EVERYTHING, include_locked=True)
+        with anyio.fail_after(60):
+            applied = await here.apply()
+        assert applied.exit_code == (0 if ended else 6)
+        assert ended or "took 0 s to tell about 50 instances" in applied.message
+        assert len(here.ended()) == ended
 
 
 async def test_an_instance_that_crashes_the_portal_fails_alone(bench: Open) -> None:

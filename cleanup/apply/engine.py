@@ -17,7 +17,7 @@ import structlog
 from cleanup import guards
 from cleanup.apply.desk import FRESH, Desk
 from cleanup.apply.outcomes import CUT, Broken, Judge, answered, at_work, settle, still_at_work, unless_ended
-from cleanup.errors import CleanupError, SafetyStop
+from cleanup.errors import CleanupError, SafetyStop, StoppedEarly
 from cleanup.guards import Limits
 from cleanup.journal import Batch, Journal, Outcome, Unsettled
 from cleanup.knowledge import Rechecking
@@ -36,7 +36,7 @@ from cleanup.portal.errors import (
 )
 from cleanup.portal.line import is_operation_limit
 from cleanup.portal.pacing import Load
-from cleanup.portal.wire import BATCH_LIMIT, CallAnswer
+from cleanup.portal.wire import BATCH_LIMIT, PAGE_SIZE, CallAnswer
 from cleanup.stop import Stop
 
 #: Requests in a row without a usable answer until the run stops.
@@ -84,6 +84,8 @@ class Apply:
         self._rechecking = rechecking
         self._limits, self._status, self._stop, self._clock = limits, status, stop, clock
         self._desk = Desk(journal, judge)
+        #: As many entries as the portal tells about while its first word is still fresh.
+        self._most_checked = LOOK_UP_LIMIT
         self._checking = False
         self._changed = anyio.Event()
         #: Workers that wait for leave to send, and requests that are on their way.
@@ -177,8 +179,21 @@ class Apply:
             if not scope.cancelled_caught:
                 self._require_same_portal(entries, found)
                 self._desk.checked(entries, found, at=as_of, now=self._clock())
+                self._note_check(len(entries), time.monotonic() - as_of)
         finally:
             self._checking = False
+
+    def _note_check(self, entries: int, seconds: float) -> None:
+        """Where a look-up takes long, the next one is about fewer, so that they can be sent before it is old."""
+        if entries <= PAGE_SIZE and seconds > FRESH:
+            raise StoppedEarly(
+                f"{self._reader.portal} took {seconds:.0f} s to tell about {entries} instances. What it said is "
+                "too old then to end anything by. Try again when the portal is less busy."
+            )
+        if seconds > FRESH / 2:
+            self._most_checked = max(PAGE_SIZE, int(entries * FRESH / 4 / seconds))
+        elif seconds < FRESH / 8:
+            self._most_checked = min(LOOK_UP_LIMIT, 2 * self._most_checked)
 
     def _require_same_portal(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> None:
         """Before anything of the plan was ended. Raises SafetyStop, and then nothing of the look-up is recorded."""
@@ -195,10 +210,11 @@ class Apply:
         pacer, bucket = self._ender.pacer, self._ender.pacer.bucket
         each = pacer.size.seconds_each
         if each is None or bucket is None:
-            return 10 * BATCH_LIMIT  # the first look-up must hold enough to tell another portal by (guards.py)
+            # The first look-up must hold enough to tell another portal by (guards.py).
+            return min(10 * BATCH_LIMIT, self._most_checked)
         by_work = pacer.concurrency.now * FRESH / 2 / max(each, 1e-3)
         by_requests = (bucket.left + 0.9 * FRESH * bucket.per_second) * pacer.size.now
-        return max(BATCH_LIMIT, min(LOOK_UP_LIMIT, int(min(by_work, by_requests))))
+        return min(self._most_checked, max(BATCH_LIMIT, int(min(by_work, by_requests))))
 
     async def _send(self) -> None:
         """Waits for leave, claims, sends and records one request."""
