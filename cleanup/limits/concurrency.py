@@ -50,6 +50,9 @@ class Concurrency:
     Decisions are made a round: once as many requests as are in flight were sent under the present window and answered.
     """
 
+    #: Where all of the smaller window still queues, kills get faster in proportion to it. How far from that towards no
+    #: change they must be for less than all to queue; it is the error of two means of some tens of kills.
+    _SLOWER = 0.35
     #: A mean below this, in multiples of the unloaded one, shows no queue; and below this a short one.
     _NO_QUEUE, _BAND = 1.05, 1.1
     #: Kills that a mean must hold: for a step that is no hurry, to be relied on, and for any step.
@@ -220,7 +223,8 @@ class Concurrency:
         """What was found under a smaller window than the one before, under which kills took `each`."""
         if seen.kills < 1.5 * self._FAIR:
             return
-        no_queue = seen.each > each * (1 + self._window / window) / 2
+        part = self._window / window
+        no_queue = seen.each > each * (part + self._SLOWER * (1 - part))
         if self._window > 1 and not (no_queue and seen.each < self._slowdown * self._unloaded.each):
             self._seek(seen)
             return
