@@ -31,7 +31,11 @@ COLUMNS = (
     "ended_at",
     "error",
 )
-_STATUS = {State.PLANNED: "pending", State.SENT: "pending", State.GONE: "already_gone"}
+_STATUS = {state: state.value for state in State} | {
+    State.PLANNED: "pending",
+    State.SENT: "pending",
+    State.GONE: "already_gone",
+}
 #: Numbers and times of our own making.
 _PLAIN = frozenset({"action", "status", "template_id", "started", "modified", "started_by", "owned_until"})
 _FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|['\t\r\n]")
@@ -46,7 +50,7 @@ _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 def status_of(state: State) -> str:
     """As the run's document names it: pending, killed, terminated, already_gone, changed or failed."""
-    return _STATUS.get(state, state.value)
+    return _STATUS[state]
 
 
 def rows(journal: Journal) -> Iterator[dict[str, str]]:
@@ -88,15 +92,15 @@ def _row(entry: Entry, names: dict[int, str], sent_at: str, ended_at: str) -> tu
     return (
         entry.id,
         entry.rule,
-        entry.action.value,
+        str(entry.action),
         status_of(entry.state),
         entry.reason,
         _text(instance.template_id),
         names.get(instance.template_id or 0, ""),
         document_type(instance) or "",
-        _text(instance.module),
-        _text(instance.entity),
-        _text(instance.document_id),
+        instance.module or "",
+        instance.entity or "",
+        instance.document_id or "",
         _text(instance.started and instance.started.isoformat()),
         _text(instance.modified and instance.modified.isoformat()),
         _text(instance.started_by),
