@@ -38,10 +38,10 @@ def main() -> int:
     told = list(
         _told(quick_sections(missed) if options.quick else sections(missed, options.rounds, write=options.write))
     )
+    told += ["", *(f"Missed: {miss}." for miss in missed)]
+    print("\n".join(told[-len(missed) :]) if missed else "Nothing missed its target.")
     if options.write and not options.quick:
-        (NOTES / "scale.md").write_text("\n".join([*_head(), *told]), encoding="utf-8")
-    for miss in missed:
-        print(f"Missed: {miss}.")
+        (NOTES / "scale.md").write_text("\n".join([*_head(), *told, ""]), encoding="utf-8")
     return int(bool(missed))
 
 
