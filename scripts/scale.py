@@ -92,8 +92,8 @@ def _plans(missed: list[str], *, write: bool) -> Iterator[str]:
 def panels(measured: Iterable[Plan]) -> list[Panel]:
     found = list(measured)
     return [
-        Panel("CPU seconds", [(plan.instances, plan.cpu, f"{plan.cpu:.3g} s") for plan in found]),
-        Panel("Peak memory, MiB", [(plan.instances, plan.peak_mib, f"{plan.peak_mib:.0f} MiB") for plan in found]),
+        Panel("CPU seconds", [(plan.instances, plan.cpu, f"{plan.cpu:.3g}") for plan in found]),
+        Panel("Peak memory, MiB", [(plan.instances, plan.peak_mib, f"{plan.peak_mib:.0f}") for plan in found]),
         Panel("Requests", [(plan.instances, plan.requests, str(plan.requests)) for plan in found]),
     ]
 
