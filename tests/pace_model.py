@@ -7,9 +7,10 @@ the portal's own users are at work all the time, so that our share of the worker
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 from random import Random
 
-from cleanup.limits import BatchSize, Concurrency
+from cleanup.limits import SMALL_BATCH, BatchSize, Concurrency
 
 
 @dataclass(slots=True)
@@ -68,18 +69,32 @@ class Senders:
         self.seen: list[Seen] = []
         self._flying: list[tuple[float, int, float, int, int, int]] = []
         self._sent = 0
+        self._fan: list[float] | None = None
 
     def run(self, batches: int) -> list[Seen]:
         """Until so many more batches are answered; those."""
         already = len(self.seen)
         while len(self.seen) < already + batches:
-            while len(self._flying) < self.concurrency.now:
+            while len(self._flying) < self.concurrency.now and not self._awaits_round():
                 self._send()
             self._receive()
         return self.seen[already:]
 
+    def _awaits_round(self) -> bool:
+        tastes = self.concurrency.starting and self.size.taste() < self.size.now
+        return bool(self._flying) and tastes and self.concurrency.round_is_out()
+
+    def _portion(self) -> int:
+        if self.concurrency.starting:
+            return self.size.taste()
+        if self._fan is None:
+            self._fan = [(rank + 1) / self.concurrency.now for rank in reversed(range(self.concurrency.now))]
+        part = self._fan.pop() if self._fan else 1.0
+        return min(self.size.now, max(SMALL_BATCH, ceil(part * self.size.now)))
+
     def _send(self) -> None:
-        kills = self.size.taste() if self.concurrency.starting else self.size.now
+        kills = self._portion()
+        self.concurrency.sent()
         done = self.portal.done_at(self.now, kills)
         self._sent += 1
         busy = len(self._flying) + 1

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from cleanup import commands
-from cleanup.apply import desk, engine
+from cleanup.apply import desk, engine, portions
 from cleanup.errors import AccessError, SafetyStop, UsageError
 from cleanup.journal import Journal
 from cleanup.knowledge import Rechecking
@@ -97,7 +97,7 @@ async def test_a_look_up_that_is_old_when_it_comes_is_not_asked_again_for_ever(
         await anyio.sleep(page_seconds * len(entries) / 50)
         return found, as_of
 
-    for module in (desk, engine):
+    for module in (desk, engine, portions):
         monkeypatch.setattr(module, "FRESH", 0.2)
     monkeypatch.setattr(Rechecking, "look_up_at", slowly)
     async with bench(instances=600, seed=5) as here:

@@ -1,5 +1,6 @@
 """What the journal promises, on real files."""
 
+import shutil
 import signal
 import sqlite3
 import stat
@@ -124,6 +125,31 @@ def test_a_claim_is_on_disk_before_it_returns(journal: Journal) -> None:
     claim(journal, first)
     with Journal.open(journal.path, readonly=True) as other:
         assert other.state_counts() == {State.PLANNED: 4, State.SENT: 1}
+
+
+def test_what_a_power_cut_takes_was_claimed_and_is_asked_about(journal: Journal, tmp_path: Path) -> None:
+    """What is on disk when a claim returns is all that SQLite had written by then; a power cut leaves no less."""
+    one, two = journal.planned("", 2)
+    claim(journal, one)
+    cut = tmp_path / "after.sqlite"
+    shutil.copy(journal.path, cut)
+    shutil.copy(f"{journal.path}-wal", f"{cut}-wal")
+    journal.record([Outcome(one.id, State.KILLED)], now=NOW)
+    with Journal.open(cut) as after:
+        assert [item.entry.id for item in after.unsettled(9)] == [one.id]
+        claim(after, two)  # and it goes on from there
+        assert after.state_counts() == {State.PLANNED: 3, State.SENT: 2}
+
+
+def test_a_claim_waits_for_the_disk_and_a_record_goes_with_the_next(journal: Journal) -> None:
+    """SQLite's own word for whether a commit waits for the disk: 2 is FULL, 1 only before the file itself is written."""
+    (first,) = journal.planned("", 1)
+    claim(journal, first)
+    assert journal._all("PRAGMA synchronous") == [(2,)]
+    journal.record([Outcome(first.id, State.KILLED)], now=NOW)
+    assert journal._all("PRAGMA synchronous") == [(1,)]
+    journal.set_state("finished")
+    assert journal._all("PRAGMA synchronous") == [(2,)]
 
 
 def test_claiming_twice_is_refused_and_changes_nothing(journal: Journal) -> None:

@@ -3,14 +3,27 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from cleanup.apply.outcomes import Judge, recheck
-from cleanup.journal import Journal
+from cleanup.journal import Journal, Outcome
 from cleanup.model import Entry, Instance, State
 
 #: Seconds for which the portal's word that an instance is still there, and unchanged, is good enough to end it. A
 #: request may go again within 2 s behind them (portal.line), so that 30 are never exceeded.
 FRESH = 28.0
+
+
+class Rechecked(NamedTuple):
+    """An entry with what the portal's present word means for it. None: it is to be ended, as planned."""
+
+    entry: Entry
+    outcome: Outcome | None
+
+    @property
+    def is_strange(self) -> bool:
+        """It is gone or changed, and not by our doing."""
+        return self.outcome is not None and self.outcome.state in {State.GONE, State.CHANGED}
 
 
 class Desk:
@@ -38,17 +51,15 @@ class Desk:
     def unchecked(self, entries: Sequence[Entry]) -> None:
         self._unchecked.extendleft(reversed(entries))
 
-    def strange(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> int:
-        """How many of them are gone or changed, and not by our doing."""
-        outcomes = (recheck(entry, found.get(entry.id), self._judge) for entry in entries)
-        return sum(outcome is not None and outcome.state in {State.GONE, State.CHANGED} for outcome in outcomes)
+    def recheck(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> list[Rechecked]:
+        """What the portal's present word means for each of them; recorded is nothing."""
+        return [Rechecked(entry, recheck(entry, found.get(entry.id), self._judge)) for entry in entries]
 
-    def checked(self, entries: Sequence[Entry], found: Mapping[str, Instance], *, at: float, now: datetime) -> None:
+    def checked(self, rechecked: Sequence[Rechecked], *, at: float, now: datetime) -> None:
         """Records those that vanished or changed; the others are ready, as of `at` on the monotonic clock."""
-        outcomes = {entry.id: recheck(entry, found.get(entry.id), self._judge) for entry in entries}
-        if decided := [outcome for outcome in outcomes.values() if outcome is not None]:
+        if decided := [each.outcome for each in rechecked if each.outcome is not None]:
             self._journal.record(decided, now=now)
-        self._ready.extend((at, entry) for entry in entries if outcomes[entry.id] is None)
+        self._ready.extend((at, each.entry) for each in rechecked if each.outcome is None)
 
     def compose(self, count: int, *, at: float) -> tuple[list[Entry], float]:
         """Up to `count` freshly checked entries for one request, a suspect by itself; when the first was checked."""

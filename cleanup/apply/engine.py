@@ -3,7 +3,6 @@
 Interrupted at any point, a second apply ends nothing twice and loses no record.
 """
 
-import math
 import random
 import time
 from collections import Counter
@@ -12,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import anyio
+import anyio.lowlevel
 import structlog
 
 from cleanup import guards
-from cleanup.apply.desk import FRESH, Desk
+from cleanup.apply.desk import FRESH, Desk, Rechecked
 from cleanup.apply.outcomes import CUT, Broken, Judge, answered, at_work, settle, still_at_work, unless_ended
+from cleanup.apply.portions import Portions
 from cleanup.errors import CleanupError, SafetyStop, StoppedEarly
 from cleanup.guards import Limits
 from cleanup.journal import Batch, Journal, Outcome, Unsettled
@@ -36,15 +37,11 @@ from cleanup.portal.errors import (
 )
 from cleanup.portal.line import is_operation_limit
 from cleanup.portal.pacing import Load
-from cleanup.portal.wire import BATCH_LIMIT, PAGE_SIZE, CallAnswer
+from cleanup.portal.wire import PAGE_SIZE, CallAnswer
 from cleanup.stop import Stop
 
 #: Requests in a row without a usable answer until the run stops.
 _MOST_LOST = 12
-#: How many requests more than must be the tastes may cost.
-_TASTES = 25
-#: So many times what may be in flight are left near the end.
-_NEAR = 4
 #: Seconds that settling has left once a stop was asked for: a portal that answers needs far less.
 _GRACE = 30.0
 _log = structlog.get_logger()
@@ -84,16 +81,13 @@ class Apply:
         self._rechecking = rechecking
         self._limits, self._status, self._stop, self._clock = limits, status, stop, clock
         self._desk = Desk(journal, judge)
-        #: As many entries as the portal tells about while its first word is still fresh.
-        self._most_checked = LOOK_UP_LIMIT
+        self._portions = Portions(ender)
         self._checking = False
         self._changed = anyio.Event()
         #: Workers that wait for leave to send, and requests that are on their way.
         self._asking = 0
         self._in_flight = 0
         self._lost_in_a_row = 0
-        #: Entries of this round that were not sent yet, about: what is put back is counted anew by the next round.
-        self._to_send = 0
         #: Requests of this process without a usable answer.
         self._silent, self._crashed = set[int](), set[int]()
         #: Requests whose answer left an entry out.
@@ -115,7 +109,7 @@ class Apply:
         """Raises CleanupError when it cannot go on; what was done until then is recorded."""
         await self.settle()
         while not self._stop.asked and self._desk.restart():
-            self._to_send = self._journal.state_counts().get(State.PLANNED, 0)
+            self._portions.to_send = self._journal.state_counts().get(State.PLANNED, 0)
             async with anyio.create_task_group() as workers:
                 for number in range(MOST_IN_FLIGHT):
                     workers.start_soon(self._work, name=f"worker {number}")
@@ -130,7 +124,7 @@ class Apply:
             return
         entries = self._journal.planned("", LOOK_UP_LIMIT)
         found = await self._rechecking.look_up(entries) if entries else {}
-        self._require_same_portal(entries, found)
+        self._require_same_portal(self._desk.recheck(entries, found))
 
     async def _work(self) -> None:
         try:
@@ -153,7 +147,7 @@ class Apply:
         self._desk.drop_stale(time.monotonic())
         if self._wants_check():
             work = self._check
-        elif self._desk.ready > self._asking * self._ender.pacer.size.now:
+        elif self._may_send():
             work = self._send
         else:
             await self._changed.wait()
@@ -164,6 +158,11 @@ class Apply:
             self._changed.set()
             self._changed = anyio.Event()
 
+    def _may_send(self) -> bool:
+        if self._desk.ready <= self._asking * self._ender.pacer.size.now:
+            return False
+        return self._asking + self._in_flight == 0 or not self._portions.awaits_round(self._asking)
+
     def _wants_check(self) -> bool:
         pacer = self._ender.pacer
         enough = pacer.size.now * pacer.concurrency.now
@@ -172,56 +171,58 @@ class Apply:
     async def _check(self) -> None:
         """Asks about as many entries as will be sent while the answer is fresh."""
         self._checking = True
-        entries = self._desk.to_check(self._stretch())
         try:
+            entries = await self._to_check(self._portions.to_check())
             with self._stop.interrupts() as scope:
                 found, as_of = await self._rechecking.look_up_at(entries)
+                rechecked = await self._recheck(entries, found)
             if not scope.cancelled_caught:
-                self._require_same_portal(entries, found)
-                self._desk.checked(entries, found, at=as_of, now=self._clock())
+                self._require_same_portal(rechecked)
+                self._desk.checked(rechecked, at=as_of, now=self._clock())
                 self._note_check(len(entries), time.monotonic() - as_of)
         finally:
             self._checking = False
 
+    async def _to_check(self, count: int) -> list[Entry]:
+        """In parts, as `_recheck`."""
+        entries: list[Entry] = []
+        while len(entries) < count and (more := self._desk.to_check(min(PAGE_SIZE, count - len(entries)))):
+            entries += more
+            await anyio.lowlevel.checkpoint()
+        return entries
+
+    async def _recheck(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> list[Rechecked]:
+        """In parts, and what is answered meanwhile has its turn between them."""
+        rechecked: list[Rechecked] = []
+        for at in range(0, len(entries), PAGE_SIZE):
+            rechecked += self._desk.recheck(entries[at : at + PAGE_SIZE], found)
+            await anyio.lowlevel.checkpoint()
+        return rechecked
+
     def _note_check(self, entries: int, seconds: float) -> None:
-        """Where a look-up takes long, the next one is about fewer, so that they can be sent before it is old."""
+        """Raises StoppedEarly where not even the least look-up is told in time."""
         if entries <= PAGE_SIZE and seconds > FRESH:
             raise StoppedEarly(
                 f"{self._reader.portal} took {seconds:.0f} s to tell about {entries} instances. What it said is "
                 "too old then to end anything by. Try again when the portal is less busy."
             )
-        if seconds > FRESH / 2:
-            self._most_checked = max(PAGE_SIZE, int(entries * FRESH / 4 / seconds))
-        elif seconds < FRESH / 8:
-            self._most_checked = min(LOOK_UP_LIMIT, 2 * self._most_checked)
+        self._portions.checked(entries, seconds)
 
-    def _require_same_portal(self, entries: Sequence[Entry], found: Mapping[str, Instance]) -> None:
+    def _require_same_portal(self, rechecked: Sequence[Rechecked]) -> None:
         """Before anything of the plan was ended. Raises SafetyStop, and then nothing of the look-up is recorded."""
         if self._ended_before or self._ended:
             return
-        strange = self._desk.strange(entries, found)
-        if reason := guards.other_population(looked_up=len(entries), strange=strange):
+        strange = sum(each.is_strange for each in rechecked)
+        if reason := guards.other_population(looked_up=len(rechecked), strange=strange):
             raise SafetyStop(reason)
-
-    def _stretch(self) -> int:
-        """Many where requests are scarce, as many as can be sent before the answer is old; else few, since both sides
-        are busy with a long answer for a while.
-        """
-        pacer, bucket = self._ender.pacer, self._ender.pacer.bucket
-        each = pacer.size.seconds_each
-        if each is None or bucket is None:
-            # The first look-up must hold enough to tell another portal by (guards.py).
-            return min(10 * BATCH_LIMIT, self._most_checked)
-        by_work = pacer.concurrency.now * FRESH / 2 / max(each, 1e-3)
-        by_requests = (bucket.left + 0.9 * FRESH * bucket.per_second) * pacer.size.now
-        return min(self._most_checked, max(BATCH_LIMIT, int(min(by_work, by_requests))))
 
     async def _send(self) -> None:
         """Waits for leave, claims, sends and records one request."""
         self._asking += 1
         try:
             with self._stop.interrupts() as scope:
-                permit, count = await self._ender.permit(self._wanted())
+                await self._ender.opening(min(SMALL_BATCH, self._desk.ready))
+                permit, count = await self._ender.permit(self._to_end())
         finally:
             self._asking -= 1
         if scope.cancelled_caught:
@@ -246,27 +247,15 @@ class Apply:
         finally:
             self._in_flight -= 1
 
-    def _wanted(self) -> int:
-        """A batch: a taste while it is not known how many may be in flight; near the end a fair part of what is left,
-        so that all end together. Neither where the bucket has no room for more requests than must be.
-        """
-        pacer = self._ender.pacer
-        size = pacer.size.now
-        spare = math.inf if pacer.bucket is None else pacer.bucket.left - self._ender.let_through(self._to_send) / size
-        if pacer.concurrency.starting and spare >= _TASTES:
-            return pacer.size.taste(pacer.round_trip, counted=pacer.budget.is_counted)
-        if spare < 2 * pacer.concurrency.now or self._checking or self._desk.more():
-            return size
-        in_flight = pacer.concurrency.now
-        if self._desk.ready < _NEAR * size * in_flight:
-            pacer.concurrency.near_the_end()
-        return min(size, max(SMALL_BATCH, math.ceil(self._desk.ready / in_flight)))
+    def _to_end(self) -> int:
+        is_all = not self._checking and not self._desk.more()
+        return self._portions.to_end(self._desk.ready, is_all=is_all)
 
     def _claim(self, batch: Sequence[Entry], checked: float) -> Sent:
         now, size = self._clock(), self._ender.pacer.size
         quiet_at = now + timedelta(seconds=at_work(size.predicted(len(batch))))
         request = self._journal.claim([entry.id for entry in batch], now=now, quiet_at=quiet_at)
-        self._to_send -= len(batch)
+        self._portions.to_send -= len(batch)
         return Sent(request, now, time.monotonic(), checked, len(batch), size.now, self._ender.load())
 
     def _batch(self, sent: Sent, ended: int) -> Batch:

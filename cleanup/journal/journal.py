@@ -1,4 +1,4 @@
-"""Each public method is one transaction, on disk when it returns. No other room knows SQL."""
+"""Each public method is one transaction, which outlives this process when it returns. No other room knows SQL."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -128,7 +128,7 @@ class Journal:
 
     def save_usage(self, usage: Usage, waits: Iterable[Wait] = ()) -> None:
         """Replaces the session's figures and adds the waits since the last call."""
-        with self._transaction() as db:
+        with self._transaction(outlives_power=False) as db:
             db.execute(
                 "UPDATE session SET sent = ?, retried = ?, query_limit = ?, operation_limit = ?, wall = ?,"
                 " waiting_rate = ?, waiting_operating = ? WHERE number = ?",
@@ -307,18 +307,19 @@ class Journal:
     def record(self, outcomes: Iterable[Outcome], *, now: datetime, batch: Batch | None = None) -> None:
         """Writes what became of entries, and of the request that carried them.
 
-        Raises IllegalStepError, and then changes nothing.
+        It is not waited for until the disk has it: whatever is sent next brings it there, and what a power cut takes
+        before is still claimed, and asked about. Raises IllegalStepError, and then changes nothing.
         """
-        alike: dict[Outcome, list[str]] = {}
-        for outcome in outcomes:
-            alike.setdefault(replace(outcome, id=""), []).append(outcome.id)
-        with self._transaction() as db:
-            for step, ids in alike.items():
-                ended = None if step.state in {State.PLANNED, State.SENT} else now.isoformat()
+        alike: dict[tuple[State, str, bool, bool, bool], list[str]] = {}
+        for each in outcomes:
+            alike.setdefault((each.state, each.error, each.alone, each.doubt, each.refund), []).append(each.id)
+        with self._transaction(outlives_power=False) as db:
+            for (state, *step), ids in alike.items():
+                ended = None if state in {State.PLANNED, State.SENT} else now.isoformat()
                 changed = db.execute(
-                    "UPDATE entry SET state = ?, error = ?, ended_at = ?, alone = ?, doubt = MAX(doubt, ?),"
+                    "UPDATE entry SET state = ?, ended_at = ?, error = ?, alone = ?, doubt = MAX(doubt, ?),"
                     " sends = MAX(0, sends - ?) WHERE id IN (SELECT value FROM json_each(?))",
-                    (step.state, step.error, ended, step.alone, step.doubt, int(step.refund), json.dumps(ids)),
+                    (state, ended, *step, json.dumps(ids)),
                 ).rowcount
                 _must_change_all(changed, ids)
             if batch is not None:
@@ -446,9 +447,8 @@ class Journal:
 
     def _make_durable(self) -> None:
         """For writers, once the file is known to be ours."""
+        # A claim must outlive a power cut, or an instance of ours would later look as ended by others.
         self._all("PRAGMA journal_mode = WAL")
-        # FULL: a claim must outlive a power cut, or an instance of ours would later look as ended by others.
-        self._all("PRAGMA synchronous = FULL")
 
     def _renew(self, *, readonly: bool) -> None:
         """Takes the steps that an older file lacks. One that is only read is read as it is."""
@@ -502,8 +502,10 @@ class Journal:
             return self._db.execute(sql, parameters).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, outlives_power: bool = True) -> Iterator[sqlite3.Connection]:
+        """Without `outlives_power` a power cut may undo it, as long as no other transaction came behind it."""
         with foreign_errors(self.path):
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if outlives_power else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

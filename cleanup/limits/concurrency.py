@@ -83,7 +83,7 @@ class Concurrency:
         self._fastest: Mean | None = None
         #: Seconds per kill in multiples of the unloaded ones, as the last round showed. None: not measured yet.
         self.slowdown: float | None = None
-        self._round, self._answers, self._busiest = Mean(), 0, 0
+        self._round, self._sent, self._answers, self._busiest = Mean(), 0, 0, 0
         #: Answers since the beginning.
         self._seen = 0
         #: While what is unloaded is sought: the window before and the seconds per kill under it.
@@ -131,6 +131,14 @@ class Concurrency:
     def unloaded(self) -> float | None:
         """Seconds per kill while the portal has nothing else of ours to do. None: not measured yet."""
         return self._unloaded.each if self._unloaded.kills else None
+
+    def sent(self) -> None:
+        """A request of kills is about to go."""
+        self._sent += 1
+
+    def round_is_out(self, asking: int = 0) -> bool:
+        """All requests of this round went, `asking` ones that are about to go included, and not all are answered."""
+        return self._sent + asking >= self._window > self._answers
 
     def answered(self, count: int, seconds: float, *, window: int, busy: int) -> None:
         """A request of `count` kills took the portal `seconds`, the way there and back taken off.
@@ -269,4 +277,4 @@ class Concurrency:
     def _step(self, window: int) -> None:
         if window != self._window:
             self._window, self._stepped_at = max(1, window), self._seen
-        self._round, self._answers, self._busiest = Mean(), 0, 0
+        self._round, self._sent, self._answers, self._busiest = Mean(), 0, 0, 0

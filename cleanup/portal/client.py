@@ -6,6 +6,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+import anyio
+import anyio.lowlevel
 import stamina
 
 from cleanup.model import Action, Instance
@@ -201,6 +203,7 @@ class Reader:
         found: dict[str, Instance] = {}
         for page, answer in zip(pages, answers, strict=True):
             found.update(trusted.looked_up(self.value(answer, INSTANCES), page, self.portal))
+            await anyio.lowlevel.checkpoint()  # what is answered meanwhile has its turn
         return found, asked_at
 
     async def of_document(self, document: str) -> list[Instance]:
@@ -301,6 +304,10 @@ class Ender:
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         return self._line.pacer.slot()
+
+    async def opening(self, wanted: int) -> None:
+        """Waits until the operating budget lets some of `wanted` endings through; it may be other ones than ours."""
+        await self.pacer.opening(self._units(wanted, wanted), least=0.999 / max(1, wanted))
 
     async def permit(self, wanted: int) -> tuple[Permit, int]:
         """Waits until some of `wanted` endings may go, at least one, and says how many."""

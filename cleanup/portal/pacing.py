@@ -268,6 +268,10 @@ class Pacer:
             raise
         return Permit(charge, share)
 
+    async def opening(self, units: Mapping[str, float], *, least: float) -> None:
+        """Waits until the budget lets `least` of `units` through, and takes nothing."""
+        await self._budget_for(units, least)
+
     def in_kills(self, reads: int) -> float:
         """What so many calls that only read cost of `batch`, about, in terms of kills."""
         return _READ_SECONDS * reads / (self.size.seconds_each or 1.0)
@@ -339,6 +343,7 @@ class Pacer:
 
     def ending(self) -> None:
         """A request that ends instances is about to go."""
+        self.concurrency.sent()
         if self._begun is None and not self.concurrency.starting:
             self._begun = (self.endings, self.working.seconds)
 

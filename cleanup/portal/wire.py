@@ -36,6 +36,9 @@ FIELDS = (
 #: PORTAL.md 6: 8 hex digits of unix seconds, 5 of microseconds, a digit, a dot, 8 digits. A hint, not a check.
 _REGULAR_ID = re.compile(r"[0-9a-f]{13}\d\.\d{8}", re.ASCII)
 
+#: What stands for itself in a query, as most names and IDs do.
+_PLAIN = re.compile(r"[0-9A-Za-z_.$\[\]-]*", re.ASCII)
+
 
 def is_regular(identity: str) -> bool:
     """Whether an instance's ID has the usual shape, in which it tells when it was made."""
@@ -107,8 +110,12 @@ def reference(index: int, *path: str) -> str:
 
 def command(call: Call) -> str:
     """`method?query`, encoded once: right inside a JSON body (PORTAL.md 3.1)."""
-    pairs = (f"{quote(name, safe='[]')}={quote(value, safe='$[]')}" for name, value in _flat(call.parameters))
+    pairs = (f"{_quoted(name)}={_quoted(value)}" for name, value in _flat(call.parameters))
     return f"{call.method}?{'&'.join(pairs)}"
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="$[]")
 
 
 def _key(index: int) -> str:
