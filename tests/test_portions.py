@@ -83,12 +83,12 @@ def test_what_the_budget_lets_through_is_shared_as_well() -> None:
     """Of 24 s, 16 are gone, and nine tenths of the limit may be used: that leaves 5.6 s, or some 230 kills."""
     one = portions(10_000)
     fan(one)
-    budget = one._pacer.budget
+    budget, ender = one.ender.pacer.budget, one.ender
     charge = budget.charge({KILL: 500.0}, 0.0)
     budget.answered(charge, {KILL: Reading(0.0, reset_in=600.0)}, 10.0)
     charge = budget.charge({KILL: 1.0}, 11.0)
     budget.answered(charge, {KILL: Reading(16.0, reset_in=590.0)}, 11.1)
-    let_through = one._ender.let_through(10_000)
+    let_through = ender.let_through(10_000)
     assert 200 < let_through < 300
     assert one.to_end(10_000, is_all=False) == math.ceil(let_through / 8)
 

@@ -22,7 +22,7 @@ class Portions:
     """The portions of one apply."""
 
     def __init__(self, ender: Ender) -> None:
-        self._ender, self._pacer = ender, ender.pacer
+        self.ender, self._pacer = ender, ender.pacer
         #: Entries that were not sent yet, about: what is put back, and what is gone by itself, is counted anew later.
         self.to_send = 0
         #: As many entries as the portal tells about while its first word is still fresh.
@@ -80,7 +80,7 @@ class Portions:
             pacer.concurrency.near_the_end()
         if self._fan is None:
             self._fan = [(rank + 1) / in_flight for rank in reversed(range(in_flight))]
-        passing = self._ender.let_through(ready if is_all else self.to_send)
+        passing = self.ender.let_through(ready if is_all else self.to_send)
         fair = self._fan.pop() * size if self._fan else passing / in_flight
         affordable = passing / max(1.0, passing / size + self._spare / 2)
         return min(size, math.ceil(max(SMALL_BATCH, fair, affordable)))
@@ -91,7 +91,7 @@ class Portions:
         pacer = self._pacer
         if pacer.bucket is None:
             return math.inf
-        return pacer.bucket.left - self._ender.let_through(self.to_send) / pacer.size.now
+        return pacer.bucket.left - self.ender.let_through(self.to_send) / pacer.size.now
 
     @property
     def _tastes(self) -> bool:
