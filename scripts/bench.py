@@ -15,7 +15,7 @@ from benchmark.clients import ENGINE, Client, peers
 from benchmark.measure import Measure, measure
 from benchmark.page import write
 from benchmark.scenarios import SCENARIOS, Scenario
-from benchmark.table import HEAD, row, table
+from benchmark.table import HEAD, row, table, waits
 
 _NAMES = [scenario.name for scenario in SCENARIOS]
 
@@ -25,7 +25,7 @@ def main() -> int:
     scenarios = [_sized(scenario, chosen) for scenario in SCENARIOS if scenario.name in (chosen.names or _NAMES)]
     others = [] if chosen.quick or chosen.alone else _peers()
     measures = _measured(scenarios, others, rounds=chosen.rounds, peer_rounds=chosen.peer_rounds)
-    print(table(medians(measures)))
+    print(table(medians(measures)), "", waits(medians(measures)), sep="\n")
     if chosen.write:
         write(medians(measures), " ".join(["scripts/bench", *sys.argv[1:]]))
     missed = _missed(scenarios, measures, quick=chosen.quick)

@@ -42,6 +42,8 @@ from cleanup.stop import Stop
 
 #: Requests in a row without a usable answer until the run stops.
 _MOST_LOST = 12
+#: So many entries tell whether a portal is another one than was planned on.
+_TELLING = 500
 #: Seconds that settling has left once a stop was asked for: a portal that answers needs far less.
 _GRACE = 30.0
 _log = structlog.get_logger()
@@ -124,7 +126,8 @@ class Apply:
             return
         entries = self._journal.planned("", LOOK_UP_LIMIT)
         found = await self._rechecking.look_up(entries) if entries else {}
-        self._require_same_portal(self._desk.recheck(entries, found))
+        if reason := self._other_portal(self._desk.recheck(entries, found)):
+            raise SafetyStop(reason)
 
     async def _work(self) -> None:
         try:
@@ -172,16 +175,25 @@ class Apply:
         """Asks about as many entries as will be sent while the answer is fresh."""
         self._checking = True
         try:
-            entries = await self._to_check(self._portions.to_check())
             with self._stop.interrupts() as scope:
-                found, as_of = await self._rechecking.look_up_at(entries)
-                rechecked = await self._recheck(entries, found)
+                rechecked, as_of = await self._look_up(self._portions.to_check())
+                if len(rechecked) < _TELLING and self._other_portal(rechecked) and self._desk.more():
+                    # The first ones of a plan may well have ended together: that they did says little of the others.
+                    rechecked += (await self._look_up(_TELLING - len(rechecked)))[0]
             if not scope.cancelled_caught:
-                self._require_same_portal(rechecked)
+                if reason := self._other_portal(rechecked):
+                    raise SafetyStop(reason)
                 self._desk.checked(rechecked, at=as_of, now=self._clock())
-                self._note_check(len(entries), time.monotonic() - as_of)
         finally:
             self._checking = False
+
+    async def _look_up(self, count: int) -> tuple[list[Rechecked], float]:
+        """Up to `count` entries with the portal's present word about them, and as of when that is."""
+        entries = await self._to_check(count)
+        found, as_of = await self._rechecking.look_up_at(entries)
+        rechecked = await self._recheck(entries, found)
+        self._note_check(len(entries), time.monotonic() - as_of)
+        return rechecked, as_of
 
     async def _to_check(self, count: int) -> list[Entry]:
         """In parts, as `_recheck`."""
@@ -208,13 +220,12 @@ class Apply:
             )
         self._portions.checked(entries, seconds)
 
-    def _require_same_portal(self, rechecked: Sequence[Rechecked]) -> None:
-        """Before anything of the plan was ended. Raises SafetyStop, and then nothing of the look-up is recorded."""
+    def _other_portal(self, rechecked: Sequence[Rechecked]) -> str:
+        """Why this may not be the portal that was planned on; "" when it is, as what was ended of this plan proves."""
         if self._ended_before or self._ended:
-            return
+            return ""
         strange = sum(each.is_strange for each in rechecked)
-        if reason := guards.other_population(looked_up=len(rechecked), strange=strange):
-            raise SafetyStop(reason)
+        return guards.other_population(looked_up=len(rechecked), strange=strange)
 
     async def _send(self) -> None:
         """Waits for leave, claims, sends and records one request."""

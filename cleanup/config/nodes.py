@@ -137,7 +137,8 @@ class _Composer:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._events: Iterator[yaml.Event] = yaml.parse(source.text, Loader=_LOADER)
+        #: Its events, and not `yaml.parse`: a generator more for each of ten thousand events takes a while.
+        self._loader = _LOADER(source.text)
         self._anchors: dict[str, _Anchored | None] = {}
         #: Nodes so far, with all that aliases repeat.
         self._count = 0
@@ -146,7 +147,8 @@ class _Composer:
 
     def document(self) -> Node | None:
         root: Node | None = None
-        for event in self._events:
+        while self._loader.check_event():
+            event = self._next()
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
                     raise self._refusal(event, syntax.SECOND_DOCUMENT)
@@ -178,7 +180,7 @@ class _Composer:
             yield event
 
     def _next(self) -> Any:
-        return next(self._events)
+        return self._loader.get_event()
 
     def _anchored(self, event: yaml.NodeEvent, anchor: str, depth: int) -> Node:
         if anchor in self._anchors:

@@ -1,10 +1,10 @@
 """The entries of a run as CSV or JSON, one row an entry, streamed: a million rows need no more memory than one."""
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import IO
 
 from cleanup.journal import Journal
@@ -38,14 +38,15 @@ _STATUS = {state: state.value for state in State} | {
 }
 #: Numbers and times of our own making.
 _PLAIN = frozenset({"action", "status", "template_id", "started", "modified", "started_by", "owned_until"})
+_OURS = [name in _PLAIN for name in COLUMNS]
 _FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|['\t\r\n]")
 #: Digits with what numbers, dates and times have between them, in any locale.
 _NUMBER = re.compile(r"[0-9][0-9\s.,:;/%eE+-]*|[.,][0-9].*")
 #: A word with a letter that no number has, as IDs are: most cells need no closer look.
 _WORD = re.compile(r"(?=.*[a-df-zA-DF-Z_])[0-9a-zA-Z_][0-9a-zA-Z_.]*")
 _BEHIND_SEPARATOR = re.compile(r"([;\t\r\n|][\s\"']*)([=+\-@＝＋－＠])")
-#: Made once: `json.dumps` would make an encoder for every row.
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
+#: A row of texts as a JSON object: with its keys written out it takes a fifth of the time of an encoder.
+_OBJECT = "{" + ", ".join(f"{encode_basestring(name)}: %s" for name in COLUMNS) + "}"
 
 
 def status_of(state: State) -> str:
@@ -62,15 +63,21 @@ def write_csv(journal: Journal, file: IO[str]) -> None:
     """RFC 4180, without a byte order mark. No cell can become a formula or a number (see `safe`)."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    plain = [name in _PLAIN for name in COLUMNS]
-    for row in _rows(journal):
-        writer.writerow([value if is_plain else safe(value) for is_plain, value in zip(plain, row, strict=True)])
+    writer.writerows(map(_cells, _rows(journal)))
+
+
+def _cells(row: tuple[str, ...]) -> list[str]:
+    """Texts of others made safe. Most cells are empty, or a word: to see that is faster than to ask for it."""
+    return [
+        value if not value or is_ours or _WORD.fullmatch(value) else safe(value)
+        for is_ours, value in zip(_OURS, row, strict=True)
+    ]
 
 
 def write_json(journal: Journal, file: IO[str]) -> None:
     """One JSON list, an object a line."""
     file.write("[")
-    for number, row in enumerate(rows(journal)):
+    for number, row in enumerate(_rows(journal)):
         file.write(",\n" if number else "\n")
         file.write(_as_json(row))
     file.write("\n]\n")
@@ -78,8 +85,12 @@ def write_json(journal: Journal, file: IO[str]) -> None:
 
 def write_jsonl(journal: Journal, file: IO[str]) -> None:
     """JSON Lines: an object a line and nothing else."""
-    for row in rows(journal):
+    for row in _rows(journal):
         file.write(_as_json(row) + "\n")
+
+
+def _as_json(row: tuple[str, ...]) -> str:
+    return _OBJECT % tuple(map(encode_basestring, row))
 
 
 def _rows(journal: Journal) -> Iterator[tuple[str, ...]]:

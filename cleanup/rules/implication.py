@@ -71,18 +71,15 @@ class Reasoner:
 
     def clash(self, tests: Sequence[Match]) -> Clash | None:
         """The first test that cannot hold together with one before it, when all are wanted at once."""
-        before: list[Match] = []
+        before: list[tuple[Match, Match]] = []
         for at, test in enumerate(tests):
-            parts = list(conjuncts(normal(test))) if is_small(test) else []
-            for one in before:
-                for other in parts:
-                    if self._exclude(one, other) or self._exclude(other, one):
+            parts = [(part, _denied(part)) for part in conjuncts(normal(test))] if is_small(test) else []
+            for one, not_one in before:
+                for other, not_other in parts:
+                    if self.normal_implies(one, not_other) or self.normal_implies(other, not_one):
                         return Clash(at, one, other)
             before += parts
         return None
-
-    def _exclude(self, one: Match, other: Match) -> bool:
-        return self.normal_implies(one, _denied(other))
 
 
 def is_small(match: Match) -> bool:

@@ -10,6 +10,7 @@ from cleanup.sandbox.bucket import Bucket
 from cleanup.sandbox.endings import any_endings, commands
 from cleanup.sandbox.errors import Crashed, Cut, RestError
 from cleanup.sandbox.faults import Fault, Mishap, Refusal
+from cleanup.sandbox.ledger import Work
 from cleanup.sandbox.oauth import Tokens
 from cleanup.sandbox.php import Parameters, parse_pairs, parse_text, read_json, to_text, write_json
 from cleanup.sandbox.portal import Call, Portal
@@ -86,7 +87,7 @@ class Front:
         self._portal.life.before_request()
         await asyncio.sleep(self._portal.settings.latency)
         async with self._workers:
-            answer = await self._run(method, parameters, mishap)
+            answer = await self._run(method, parameters, mishap, ends=any_endings(asked))
         return answer if fault is None else spoiled(fault, answer)
 
     def _refuse(self, refusal: Refusal) -> Answer:
@@ -94,11 +95,12 @@ class Front:
             return refused("overload", self._overload())
         return refused(refusal, _QUERY_LIMIT if refusal is Refusal.QUERY_LIMIT else _OPERATION_LIMIT)
 
-    async def _run(self, method: str, parameters: Parameters, mishap: Mishap) -> Answer:
+    async def _run(self, method: str, parameters: Parameters, mishap: Mishap, *, ends: bool) -> Answer:
         """In a worker. Whatever happens, what was spent is billed."""
         portal, ledger = self._portal, self._portal.ledger
         script = Script(portal.clock, portal.settings.cut_seconds, mishap)
         ledger.started()
+        began = portal.clock.monotonic()
         try:
             answer = await portal.answer(Call(method, parameters, script, inside_batch=False))
             return Answer("answered", 200, write_json(answer))
@@ -109,7 +111,7 @@ class Front:
         except Crashed:
             return Answer("crashed", 500, page("500 Internal Server Error"), html=True)
         finally:
-            ledger.running -= 1
+            ledger.stopped(Work(began, portal.clock.monotonic(), ends))
             portal.limiter.store(script, portal.clock.time())
 
 

@@ -29,6 +29,16 @@ class Resumption(NamedTuple):
     at: float
 
 
+class Work(NamedTuple):
+    """One request in a worker."""
+
+    #: On the sandbox's monotonic clock.
+    began: float
+    ended: float
+    #: Whether it was to end instances.
+    ends: bool
+
+
 class Ledger:
     def __init__(self) -> None:
         #: By instance: the endings that had an effect, in order. More than one means that it came back in between.
@@ -67,6 +77,8 @@ class Ledger:
         self.max_in_flight = 0
         self.running = 0
         self.in_flight = 0
+        #: What the workers did, in the order in which it came to its end.
+        self.work: list[Work] = []
 
     def __repr__(self) -> str:
         return f"<Ledger {self.kills_effective} ended, {self.kills_repeated} repeated, {dict(self.outcomes)}>"
@@ -95,6 +107,10 @@ class Ledger:
         self.running += 1
         self.max_concurrent = max(self.max_concurrent, self.running)
 
+    def stopped(self, work: Work) -> None:
+        self.running -= 1
+        self.work.append(work)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "endings": {key: [ending._asdict() for ending in endings] for key, endings in self.endings.items()},
@@ -110,6 +126,7 @@ class Ledger:
             "bans": self.bans,
             "max_concurrent": self.max_concurrent,
             "max_in_flight": self.max_in_flight,
+            "work": self.work,
         }
 
     def _of_its_own_accord(self) -> dict[str, Any]:

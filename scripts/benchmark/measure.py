@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.clients import Client, Told
-from benchmark.scenarios import Scenario
+from benchmark.idle import Part, parts
+from benchmark.scenarios import WORKERS, Scenario
 from benchmark.stage import Stage, open_stage
 
 #: A client gets at least so many seconds, also where the bound is short.
@@ -37,6 +38,7 @@ class Measure:
     exceptions: int
     cpu: float
     peak_mib: float
+    idle: tuple[Part, ...] = ()
 
     @property
     def ratio(self) -> float:
@@ -57,10 +59,11 @@ def measure(scenario: Scenario, client: Client) -> Measure:
     with tempfile.TemporaryDirectory() as folder, open_stage(scenario, Path(folder), tls=client.tls) as stage:
         bound = scenario.bound(stage.instances())
         client.prepare(stage)
-        before = _counts(stage.ledger())
+        before = stage.ledger()
         run = _run(client, stage, deadline=max(_LEAST_PATIENCE, client.patience * bound))
-        counts = _counts(stage.ledger())
-        counts.subtract(before)
+        after = stage.ledger()
+        counts = _counts(after)
+        counts.subtract(_counts(before))
         told = _told(client, stage, run)
     return Measure(
         scenario=scenario.name,
@@ -78,6 +81,7 @@ def measure(scenario: Scenario, client: Client) -> Measure:
         repeated=counts["repeated"],
         cpu=run.cpu,
         peak_mib=run.peak_mib,
+        idle=parts(after["work"][len(before["work"]) :], WORKERS),
     )
 
 

@@ -10,7 +10,7 @@ from benchmark import scenarios
 from benchmark.chart import chart
 from benchmark.measure import Measure
 from benchmark.scenarios import SCENARIOS, Scenario
-from benchmark.table import table
+from benchmark.table import table, waits
 
 _ROOT = Path(__file__).parents[2]
 NOTE, CHART = _ROOT / "notes" / "bench.md", _ROOT / "docs" / "bench.svg"
@@ -44,6 +44,10 @@ is shown.
 *503s* and *operation limits* are what the portal counted. *Cuts* are requests that the front end gave up. *Repeated
 kills* are kills of what had been ended before. A client is stopped after three times the bound, and not before 20 s;
 the loop after the bound, since its time is known: a request for each kill.
+
+## Where the portal's workers wait
+
+{waits(measures)}
 
 ## Scenarios and targets
 

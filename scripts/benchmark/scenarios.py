@@ -136,6 +136,8 @@ def _budget_options(budget: Budget | None, *, boxed: bool) -> list[object]:
     return words + (["--ban-seconds", budget.ban] if budget.ban else [])
 
 
+#: Nothing but the portal's workers holds them back.
+BOUND_BY_WORK = frozenset({"burst", "slow", "latency", "faults"})
 ORDINARY = Bucket(50, 2.0)
 _FAULTS = ("drop_before", "bad_gateway", "unavailable", "drop_after", "timeout_after")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from benchmark.measure import Measure
+from benchmark.scenarios import BOUND_BY_WORK
 
 _COLUMNS = (
     "scenario",
@@ -43,6 +44,21 @@ def row(measure: Measure) -> str:
         f"{measure.peak_mib:.0f}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def waits(measures: Iterable[Measure]) -> str:
+    """Of those that nothing holds back but the portal's workers: seconds in which one of them had nothing to do."""
+    shown = [one for one in measures if one.scenario in BOUND_BY_WORK and one.idle and not one.left]
+    names = [part.name for part in shown[0].idle] if shown else []
+    head = ["scenario", "client", "wall s", "worked s", *names]
+    rows = [[one.scenario, one.client, f"{one.wall:.2f}", *_waits(one)] for one in shown]
+    lines = [head, ["---"] * 3 + ["---:"] * (len(head) - 3), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _waits(measure: Measure) -> list[str]:
+    worked = sum(part.seconds - part.idle for part in measure.idle)
+    return [f"{worked:.3f}", *(f"{part.idle:.3f} of {part.seconds:.3f}" for part in measure.idle)]
 
 
 def verdict(measure: Measure) -> str:
