@@ -43,6 +43,15 @@ def test_a_503_halves_the_rate_and_calm_brings_it_back() -> None:
     assert pace.per_second == 2
 
 
+def test_a_second_503_soon_after_does_not_halve_once_more() -> None:
+    """The bucket is still full then. Halved twice, it takes two minutes to come back to what others leave."""
+    pace = RequestPace(ORDINARY_RATE)
+    pace.refused(0.0)
+    pace.sent(3)
+    pace.refused(3.0)
+    assert 0.8 < pace.per_second < 1
+
+
 @given(st.lists(st.booleans(), max_size=300))
 def test_the_rate_never_exceeds_the_portals_and_never_stops(history: list[bool]) -> None:
     pace = RequestPace(ORDINARY_RATE)

@@ -14,6 +14,8 @@ _TASTES = 25
 _FIRST, _STARTING, _FEW = 2 * PAGE_SIZE, 4 * PAGE_SIZE, 10 * PAGE_SIZE
 #: Seconds there and back below which several short look-ups are better than one that is longer.
 _SHORT_WAY = 0.05
+#: Which part of the requests to spare may go for an even end that a wait follows.
+_BEFORE_A_WAIT = 0.25
 #: So many times what may be in flight are left near the end.
 _NEAR = 4
 
@@ -80,9 +82,12 @@ class Portions:
             pacer.concurrency.near_the_end()
         if self._fan is None:
             self._fan = [(rank + 1) / in_flight for rank in reversed(range(in_flight))]
-        passing = self.ender.let_through(ready if is_all else self.to_send)
+        left = ready if is_all else self.to_send
+        passing = self.ender.let_through(left)
         fair = self._fan.pop() * size if self._fan else passing / in_flight
-        affordable = passing / max(1.0, passing / size + self._spare / 2)
+        # Behind what the budget lets through there is a wait, which hides an uneven end; behind the last one none is.
+        part = 1.0 if passing >= left else _BEFORE_A_WAIT
+        affordable = passing / max(1.0, passing / size + part * self._spare)
         return min(size, math.ceil(max(SMALL_BATCH, fair, affordable)))
 
     @property

@@ -29,7 +29,8 @@ class RequestPace:
     """How fast requests may go: halved when the portal says "too many", then slowly back (additive increase).
 
     At a refusal the bucket is full. From one refusal to the next it went from full to full, so what was let in
-    meanwhile is what others leave us: that is known then, and there is no need to halve.
+    meanwhile is what others leave us: that is known then, and there is no need to halve. A refusal soon after another
+    tells no more than that it was not slow enough yet, and halves nothing once more: the bucket is still full.
     """
 
     _LOWEST = 1 / 16
@@ -63,9 +64,11 @@ class RequestPace:
 
     def refused(self, now: float) -> None:
         """The portal refused at `now`, in seconds on a clock that never goes back."""
-        seconds, let_in, factor = now - self._full_at, self._sent - 1, self._factor / 2
+        seconds, let_in = now - self._full_at, self._sent - 1
         if self._LONG <= seconds < inf and let_in >= self._MANY:
             factor = self._PART * let_in / seconds / self._rate.per_second
+        else:
+            factor = self._factor * (self._PART if seconds < self._LONG else 0.5)
         self._factor = min(1.0, max(self._LOWEST, factor))
         self._full_at, self._sent, self._calm = now, 0, 0
 
