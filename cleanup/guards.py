@@ -10,7 +10,7 @@ OLDEST_PLAN = timedelta(hours=24)
 #: Fewer failures than this say nothing about a run.
 _FEWEST_FAILURES = 5
 #: Fewer entries than this say nothing about a portal.
-_FEWEST_LOOKED_UP = 20
+FEWEST_LOOKED_UP = 20
 _IDENTITY = ("template_id", "module", "entity", "document_id", "started")
 
 
@@ -98,7 +98,7 @@ def other_population(*, looked_up: int, strange: int) -> str:
     ended by themselves is normal; that most did, so soon, is more likely another portal's data: a restored backup, a
     renamed host, a proxy. Stopping costs a new plan; going on would record them all as gone for good.
     """
-    if looked_up < _FEWEST_LOOKED_UP or 2 * strange <= looked_up:
+    if looked_up < FEWEST_LOOKED_UP or 2 * strange <= looked_up:
         return ""
     return (
         f"{strange:,} of {looked_up:,} planned instances are gone or changed, and none was ended by this run: this may "

@@ -101,6 +101,8 @@ class Apply:
         self._ended = 0
         self._refused: set[str] = set()
         self._failed_before = journal.failed()
+        #: A look-up showed most of its entries as planned.
+        self._recognized = False
         #: Something of this plan was ended by an earlier apply: that the portal is the planned one is proved.
         self._ended_before = any(state in journal.state_counts() for state in ENDED_BY.values())
 
@@ -183,6 +185,7 @@ class Apply:
             if not scope.cancelled_caught:
                 if reason := self._other_portal(rechecked):
                     raise SafetyStop(reason)
+                self._recognized |= len(rechecked) >= guards.FEWEST_LOOKED_UP
                 self._desk.checked(rechecked, at=as_of, now=self._clock())
         finally:
             self._checking = False
@@ -221,8 +224,10 @@ class Apply:
         self._portions.checked(entries, seconds)
 
     def _other_portal(self, rechecked: Sequence[Rechecked]) -> str:
-        """Why this may not be the portal that was planned on; "" when it is, as what was ended of this plan proves."""
-        if self._ended_before or self._ended:
+        """Why this may not be the portal that was planned on; "" when it is, as what was ended of this plan proves, or
+        that most of a look-up was as planned: what vanishes behind it was ended by somebody else.
+        """
+        if self._ended_before or self._ended or self._recognized:
             return ""
         strange = sum(each.is_strange for each in rechecked)
         return guards.other_population(looked_up=len(rechecked), strange=strange)

@@ -80,9 +80,11 @@ class Portions:
             return self._taste
         if is_all and ready < _NEAR * size * in_flight:
             pacer.concurrency.near_the_end()
-        if self._fan is None:
-            self._fan = [(rank + 1) / in_flight for rank in reversed(range(in_flight))]
         left = ready if is_all else self.to_send
+        if self._fan is None:
+            # Where little is left it would cost more at the end than it saves here.
+            parts = in_flight if left >= _NEAR * size * in_flight else 0
+            self._fan = [(rank + 1) / in_flight for rank in reversed(range(parts))]
         passing = self.ender.let_through(left)
         fair = self._fan.pop() * size if self._fan else passing / in_flight
         # Behind what the budget lets through there is a wait, which hides an uneven end; behind the last one none is.
