@@ -72,6 +72,8 @@ class Reasoner:
     def clash(self, tests: Sequence[Match]) -> Clash | None:
         """The first test that cannot hold together with one before it, when all are wanted at once."""
         before: list[tuple[Match, Match]] = []
+        if len(tests) < 2:
+            return None  # most maps have one test
         for at, test in enumerate(tests):
             parts = [(part, _denied(part)) for part in conjuncts(normal(test))] if is_small(test) else []
             for one, not_one in before:
@@ -84,13 +86,17 @@ class Reasoner:
 
 def is_small(match: Match) -> bool:
     """Whether it has so few nodes, sets written out, that it is reasoned about."""
-    return sum(1 for _, _ in zip(_nodes(match), range(MOST_NODES + 1), strict=False)) <= MOST_NODES
+    return _room_behind(match, MOST_NODES) >= 0
 
 
-def _nodes(match: Match) -> Iterator[Match]:
-    yield match
+def _room_behind(match: Match, room: int) -> int:
+    """What is left of `room` behind a tree; below 0 as soon as there is none, however large the tree is."""
+    room -= 1
     for item in inner(match):
-        yield from _nodes(item)
+        if room < 0:
+            break
+        room = _room_behind(item, room)
+    return room
 
 
 def conjuncts(match: Match) -> Iterator[Match]:

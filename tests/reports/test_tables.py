@@ -30,6 +30,10 @@ HOSTILE = (
     'x";"=1+1',
     "x\n=1+1",
     'comma, "quote" and\nline',
+    'quotes ""',
+    '"all of it"',
+    "a, b",
+    "return\rhere",
     "'already",
     "1e5",
     "12.11.2026",
@@ -66,7 +70,7 @@ def test_a_spreadsheet_sees_texts_only(hostile: Journal) -> None:
     for row in rows:
         assert row["id"].startswith("'")
         assert row["template"] == "'=HYPERLINK()"
-        assert row["document_id"][0] in "'xc", row["document_id"]
+        assert row["document_id"][0] in "'xcqra\"", row["document_id"]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -87,7 +91,11 @@ def test_the_csv_is_what_rfc_4180_says(hostile: Journal) -> None:
     text = written(hostile)
     assert text.startswith(",".join(tables.COLUMNS) + "\r\n")
     assert text.endswith("\r\n")
-    assert len(list(csv.reader(io.StringIO(text, newline=""), strict=True))) == len(HOSTILE) + 1
+    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    assert len(rows) == len(HOSTILE) + 1
+    again = io.StringIO()
+    csv.writer(again, lineterminator="\r\n").writerows(rows)
+    assert again.getvalue() == text
 
 
 def test_one_apostrophe_taken_away_gives_the_text_back() -> None:
