@@ -2,6 +2,7 @@
 
 import math
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,3 +98,26 @@ def test_a_look_up_holds_few_where_requests_are_not_scarce_and_all_it_can_where_
     assert portions(10_000, known=False).to_check() == 100
     assert portions(10_000, bucket=50, known=False).to_check() == 2500
     assert portions(2_000, bucket=50, known=False).to_check() <= 500
+
+
+@pytest.mark.parametrize(("largest", "places"), [(32, 2), (1, 1)])
+async def test_a_look_up_has_a_place_of_its_own_as_far_as_the_user_allows(largest: int, places: int) -> None:
+    pacer = portions(1000, window=1, known=False).ender.pacer
+    pacer.concurrency.largest = largest
+    taken = 0
+
+    async def take() -> None:
+        nonlocal taken
+        async with pacer.slot():
+            taken += 1
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(take)
+        await anyio.wait_all_tasks_blocked()
+        assert taken == 1
+        with pacer.aside():
+            await anyio.wait_all_tasks_blocked()
+            assert taken == places
+        group.cancel_scope.cancel()

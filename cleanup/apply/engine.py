@@ -36,7 +36,7 @@ from cleanup.portal.errors import (
     Unreachable,
 )
 from cleanup.portal.line import is_operation_limit
-from cleanup.portal.pacing import Load
+from cleanup.portal.pacing import Load, Permit
 from cleanup.portal.wire import PAGE_SIZE, CallAnswer
 from cleanup.stop import Stop
 
@@ -90,6 +90,8 @@ class Apply:
         self._asking = 0
         self._in_flight = 0
         self._lost_in_a_row = 0
+        #: Claims are written one by one, and each request is on its way before the next claim.
+        self._turn = anyio.Lock()
         #: Requests of this process without a usable answer.
         self._silent, self._crashed = set[int](), set[int]()
         #: Requests whose answer left an entry out.
@@ -100,11 +102,12 @@ class Apply:
         #: What failed in an earlier apply says nothing about this one.
         self._ended = 0
         self._refused: set[str] = set()
-        self._failed_before = journal.failed()
+        before = journal.state_counts()
+        self._failed_before = before.get(State.FAILED, 0)
         #: A look-up showed most of its entries as planned.
         self._recognized = False
         #: Something of this plan was ended by an earlier apply: that the portal is the planned one is proved.
-        self._ended_before = any(state in journal.state_counts() for state in ENDED_BY.values())
+        self._ended_before = any(state in before for state in ENDED_BY.values())
 
     def __repr__(self) -> str:
         return f"<Apply {self._desk!r} {self._ender.pacer!r}>"
@@ -177,7 +180,7 @@ class Apply:
         """Asks about as many entries as will be sent while the answer is fresh."""
         self._checking = True
         try:
-            with self._stop.interrupts() as scope:
+            with self._stop.interrupts() as scope, self._ender.pacer.aside():
                 rechecked, as_of = await self._look_up(self._portions.to_check())
                 if len(rechecked) < _TELLING and self._other_portal(rechecked) and self._desk.more():
                     # The first ones of a plan may well have ended together: that they did says little of the others.
@@ -239,16 +242,23 @@ class Apply:
             with self._stop.interrupts() as scope:
                 await self._ender.opening(min(SMALL_BATCH, self._desk.ready))
                 permit, count = await self._ender.permit(self._to_end())
+            if scope.cancelled_caught:
+                return
+            async with self._turn:
+                batch, checked = self._desk.compose(count, at=time.monotonic())
+                if not batch:
+                    self._ender.pacer.not_sent(permit)
+                    return
+                sent = self._claim(batch, checked)
         finally:
             self._asking -= 1
-        if scope.cancelled_caught:
-            return
-        batch, checked = self._desk.compose(count, at=time.monotonic())
-        if not batch:
-            self._ender.pacer.not_sent(permit)
-            return
-        sent = self._claim(batch, checked)
         self._in_flight += 1
+        try:
+            await self._end(sent, batch, permit)
+        finally:
+            self._in_flight -= 1
+
+    async def _end(self, sent: Sent, batch: Sequence[Entry], permit: Permit) -> None:
         try:
             answers = await self._ender.end([self._ending(entry) for entry in batch], permit)
         except NotExecuted as error:
@@ -260,8 +270,6 @@ class Apply:
             self._lost_in_a_row = 0
             self._record(sent, batch, answers)
             await self._guard()
-        finally:
-            self._in_flight -= 1
 
     def _to_end(self) -> int:
         is_all = not self._checking and not self._desk.more()

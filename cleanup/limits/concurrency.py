@@ -74,7 +74,7 @@ class Concurrency:
 
     def __init__(self, *, largest: int = MOST_IN_FLIGHT, slowdown: float = 1.5, known: int = 1) -> None:
         """`known`: a window that did well in an earlier run; it comes second, behind one request by itself."""
-        self._largest, self._slowdown, self._known = largest, slowdown, known
+        self.largest, self._slowdown, self._known = largest, slowdown, known
         self._window = 1
         #: Below it the window multiplies, as TCP's ssthresh.
         self._threshold, self._tasting = inf, True
@@ -100,7 +100,7 @@ class Concurrency:
         self._too_slow, self._retry_at, self._retry = inf, 0, self._RETRY
 
     def __repr__(self) -> str:
-        return f"<Concurrency {self.now} of {self._largest}, {self.slowdown or 1:.2f} times unloaded>"
+        return f"<Concurrency {self.now} of {self.largest}, {self.slowdown or 1:.2f} times unloaded>"
 
     @property
     def now(self) -> int:
@@ -109,7 +109,7 @@ class Concurrency:
     @property
     def starting(self) -> bool:
         """Nothing but growth so far: small batches show sooner how many may be in flight."""
-        few = self._window < min(self._DOUBLES_BELOW, self._largest) and self._seen < self._TASTES
+        few = self._window < min(self._DOUBLES_BELOW, self.largest) and self._seen < self._TASTES
         return self._tasting and few
 
     @property
@@ -125,7 +125,7 @@ class Concurrency:
 
     @property
     def _multiplies(self) -> bool:
-        return self._window < min(self._threshold, self._largest)
+        return self._window < min(self._threshold, self.largest)
 
     @property
     def unloaded(self) -> float | None:
@@ -264,7 +264,7 @@ class Concurrency:
             self._unloaded.add(self._round.seconds, self._round.kills, self._round.requests)
         used = self._busiest >= self._window - 1  # a window that was not filled proves nothing
         self._tasting &= used
-        following = int(min(wanted if used else self._window, self._too_slow - 1, self._largest))
+        following = int(min(wanted if used else self._window, self._too_slow - 1, self.largest))
         if following == self._window and used and self._should_seek:
             self._seek(self._round)
         else:

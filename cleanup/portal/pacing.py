@@ -233,6 +233,8 @@ class Pacer:
         #: When the longest operating wait is over, on the monotonic clock; for progress.
         self.operating_until = 0.0
         self._slots: anyio.CapacityLimiter | None = None
+        #: Requests in flight that only ask.
+        self._aside = 0
         self._changed = anyio.Event()
 
     def __repr__(self) -> str:
@@ -255,6 +257,17 @@ class Pacer:
             self._slots = anyio.CapacityLimiter(self.concurrency.now)
         async with self._slots:
             yield
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """For a request that only asks: it is short, and keeps no other one from its place, where there may be more."""
+        self._aside += 1
+        self._resize()
+        try:
+            yield
+        finally:
+            self._aside -= 1
+            self._resize()
 
     async def permit(self, units: Mapping[str, float], *, least: float = 1.0, guessed: Collection[str] = ()) -> Permit:
         """Waits for the budget, then for the bucket. `least` is the smallest share of `units` that makes sense."""
@@ -360,7 +373,7 @@ class Pacer:
 
     def _resize(self) -> None:
         if self._slots is not None:
-            self._slots.total_tokens = self.concurrency.now
+            self._slots.total_tokens = min(self.concurrency.largest, self.concurrency.now + self._aside)
 
     def _wake(self) -> None:
         self._changed.set()
