@@ -100,6 +100,16 @@ def test_a_look_up_holds_few_where_requests_are_not_scarce_and_all_it_can_where_
     assert portions(2_000, bucket=50, known=False).to_check() <= 500
 
 
+def test_a_request_is_worth_its_way_also_near_the_end() -> None:
+    one = portions(100)
+    fan(one)
+    assert one.to_end(100, is_all=True) == 13  # 20 ms each
+    one.ender.pacer.size.seconds_each = 0.002
+    assert one.to_end(100, is_all=True) == 25
+    one.ender.pacer.round_trip = 0.08
+    assert one.to_end(100, is_all=True) == 40
+
+
 @pytest.mark.parametrize(("largest", "places"), [(32, 2), (1, 1)])
 async def test_a_look_up_has_a_place_of_its_own_as_far_as_the_user_allows(largest: int, places: int) -> None:
     pacer = portions(1000, window=1, known=False).ender.pacer

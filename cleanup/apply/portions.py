@@ -16,6 +16,8 @@ _FIRST, _STARTING, _FEW = 2 * PAGE_SIZE, 4 * PAGE_SIZE, 10 * PAGE_SIZE
 _SHORT_WAY = 0.05
 #: Which part of the requests to spare may go for an even end that a wait follows.
 _BEFORE_A_WAIT = 0.25
+#: Seconds of work below which a request is not worth its way.
+_SHORTEST = 0.05
 #: So many times what may be in flight are left near the end.
 _NEAR = 4
 
@@ -90,7 +92,12 @@ class Portions:
         # Behind what the budget lets through there is a wait, which hides an uneven end; behind the last one none is.
         part = 1.0 if passing >= left else _BEFORE_A_WAIT
         affordable = passing / max(1.0, passing / size + part * self._spare)
-        return min(size, math.ceil(max(SMALL_BATCH, fair, affordable)))
+        return min(size, math.ceil(max(SMALL_BATCH, self._worth_its_way, fair, affordable)))
+
+    @property
+    def _worth_its_way(self) -> float:
+        pacer = self._pacer
+        return max(_SHORTEST, pacer.round_trip) / (pacer.size.seconds_each or math.inf)
 
     @property
     def _spare(self) -> float:
