@@ -129,6 +129,20 @@ def test_it_stays_between_one_and_its_largest(history: list[tuple[int, float, bo
         assert 1 <= concurrency.now <= 16
 
 
+def test_a_round_that_the_budget_kept_requests_back_from_proves_nothing() -> None:
+    """As short as they are, its batches may have been alone at the portal."""
+    senders = Senders(constant(0.04, workers=32), Concurrency())
+    senders.run(30)
+    before = senders.concurrency.now
+    assert before < 32
+    for _ in range(100):
+        senders.concurrency.held_back()
+        senders.run(1)
+    assert senders.concurrency.now == before
+    senders.run(60)
+    assert senders.concurrency.now > before
+
+
 def test_a_portal_in_trouble_halves_it_once_for_all_that_were_in_flight_and_it_comes_back_fast() -> None:
     senders = Senders(constant(0.005, workers=8), Concurrency())
     senders.run(100)

@@ -84,6 +84,8 @@ class Concurrency:
         #: Seconds per kill in multiples of the unloaded ones, as the last round showed. None: not measured yet.
         self.slowdown: float | None = None
         self._round, self._sent, self._answers, self._busiest = Mean(), 0, 0, 0
+        #: The operating budget kept a request of this round back.
+        self._held = False
         #: Answers since the beginning.
         self._seen = 0
         #: While what is unloaded is sought: the window before and the seconds per kill under it.
@@ -135,6 +137,10 @@ class Concurrency:
     def sent(self) -> None:
         """A request of kills is about to go."""
         self._sent += 1
+
+    def held_back(self) -> None:
+        """A request has a place, and waits for the operating budget: what is in flight is less than the window."""
+        self._held = True
 
     def round_is_out(self, asking: int = 0) -> bool:
         """All requests of this round went, `asking` ones that are about to go included, and not all are answered."""
@@ -262,7 +268,7 @@ class Concurrency:
             self._too_slow = inf
         if self._tasting and self._window > 1 and self._round.each < self._NO_QUEUE * self._unloaded.each:
             self._unloaded.add(self._round.seconds, self._round.kills, self._round.requests)
-        used = self._busiest >= self._window - 1  # a window that was not filled proves nothing
+        used = self._busiest >= self._window - 1 and not self._held  # a window that was not filled proves nothing
         self._tasting &= used
         following = int(min(wanted if used else self._window, self._too_slow - 1, self.largest))
         if following == self._window and used and self._should_seek:
@@ -277,4 +283,4 @@ class Concurrency:
     def _step(self, window: int) -> None:
         if window != self._window:
             self._window, self._stepped_at = max(1, window), self._seen
-        self._round, self._sent, self._answers, self._busiest = Mean(), 0, 0, 0
+        self._round, self._sent, self._answers, self._busiest, self._held = Mean(), 0, 0, 0, False

@@ -297,6 +297,7 @@ class Pacer:
 
     async def _budget_for(self, units: Mapping[str, float], least: float) -> float:
         while (share := self.budget.fit(units, time.monotonic())) < least:
+            self.concurrency.held_back()
             wait = max(0.01, self.budget.wait(units, time.monotonic(), least=least))
             self.operating_until = time.monotonic() + wait
             changed = self._changed
