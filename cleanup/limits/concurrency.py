@@ -139,8 +139,10 @@ class Concurrency:
         self._sent += 1
 
     def held_back(self) -> None:
-        """A request has a place, and waits for the operating budget: what is in flight is less than the window."""
-        self._held = True
+        """A request has a place, and waits for the operating budget: what is in flight is less than the window, and as
+        many as it are enough, about: from here on it grows one by one, as TCP's does behind its ssthresh.
+        """
+        self._held, self._threshold = True, min(self._threshold, self._window)
 
     def round_is_out(self, asking: int = 0) -> bool:
         """All requests of this round went, `asking` ones that are about to go included, and not all are answered."""
