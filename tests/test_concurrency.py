@@ -139,8 +139,9 @@ def test_a_round_that_the_budget_kept_requests_back_from_proves_nothing() -> Non
         senders.concurrency.held_back()
         senders.run(1)
     assert senders.concurrency.now == before
-    senders.run(60)
+    later = senders.run(60)
     assert senders.concurrency.now > before
+    assert all(batch.following <= batch.window + 1 for batch in later), "one by one"
 
 
 def test_a_portal_in_trouble_halves_it_once_for_all_that_were_in_flight_and_it_comes_back_fast() -> None:
