@@ -35,8 +35,9 @@ _STATUS = {state: state.value for state in State} | {
     State.SENT: "pending",
     State.GONE: "already_gone",
 }
-#: The places of texts that are not of our own making, as numbers and times are.
+#: Numbers and times of our own making.
 _OURS = frozenset({"action", "status", "template_id", "started", "modified", "started_by", "owned_until"})
+#: The places of all other texts.
 _OF_OTHERS = [place for place, name in enumerate(COLUMNS) if name not in _OURS]
 _FORMULA = re.compile(r"[\s\"]*[=+\-@＝＋－＠]|['\t\r\n]")
 #: Digits with what numbers, dates and times have between them, in any locale.
